@@ -1,0 +1,1 @@
+//! vimsim: a stand-in for vCenter and ESXi that speaks the real wire protocols.

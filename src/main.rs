@@ -1,0 +1,2 @@
+//! The `vimsim` program.
+fn main() {}

