@@ -1,0 +1,85 @@
+//! One state of the inventory, which never changes again.
+
+use crate::schema::{StaticPath, Type};
+use crate::value::{MoRef, Object, Value};
+
+/// Seeded once and for all, so that the same calls give the same order.
+pub(super) type Hasher = foldhash::fast::FixedState;
+pub(super) type Objects = imbl::GenericHashMap<MoRef, Object, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
+
+/// All managed objects at one version.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub(super) version: u64,
+    pub(super) objects: Objects,
+}
+
+impl Snapshot {
+    /// A state without any object, at version zero.
+    pub fn empty() -> Self {
+        Self { version: 0, objects: Objects::default() }
+    }
+
+    /// The number of the commit that made this state.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there are no objects.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// All objects, in no particular but always the same order.
+    pub fn iter(&self) -> impl Iterator<Item = (&MoRef, &Object)> {
+        self.objects.iter()
+    }
+
+    /// The objects of `ty` and the types derived from it.
+    pub fn of_type(&self, ty: Type) -> impl Iterator<Item = (&MoRef, &Object)> {
+        self.objects.iter().filter(move |(mo, _)| mo.ty().is_a(ty))
+    }
+}
+
+/// Reading the inventory: from a [`Snapshot`], or inside a
+/// [`Transaction`](super::Transaction), where its own changes show.
+pub trait Read {
+    /// The properties of `mo`, if it exists.
+    fn get(&self, mo: &MoRef) -> Option<&Object>;
+
+    /// The value of a property or of something below it, if it is set.
+    fn at(&self, mo: &MoRef, path: &StaticPath) -> Option<&Value> {
+        self.get(mo)?.at(path)
+    }
+
+    /// The reference at `path`.
+    fn moref(&self, mo: &MoRef, path: &StaticPath) -> Option<&MoRef> {
+        self.at(mo, path)?.as_moref()
+    }
+
+    /// The text at `path`; empty when there is none.
+    fn text(&self, mo: &MoRef, path: &StaticPath) -> &str {
+        self.at(mo, path).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The references in the array at `path`.
+    fn morefs(&self, mo: &MoRef, path: &StaticPath) -> Vec<MoRef> {
+        self.at(mo, path).map(|value| value.morefs().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether `mo` exists.
+    fn exists(&self, mo: &MoRef) -> bool {
+        self.get(mo).is_some()
+    }
+}
+
+impl Read for Snapshot {
+    fn get(&self, mo: &MoRef) -> Option<&Object> {
+        self.objects.get(mo)
+    }
+}

@@ -1,0 +1,132 @@
+//! Changes in the making: a private copy of the latest snapshot, on which
+//! everything happens or nothing.
+
+use std::collections::HashMap;
+
+use super::changelog::{Change, ChangeKind};
+use super::snapshot::{Objects, Read, Snapshot};
+use crate::fault::Fault;
+use crate::schema::{StaticPath, Type};
+use crate::value::{IntoSlot, MoRef, Object, Value};
+
+/// The one place where the inventory changes; see [`super::Store::commit`].
+#[derive(Debug)]
+pub struct Transaction {
+    version: u64,
+    objects: Objects,
+    changes: Vec<Change>,
+    touched: HashMap<MoRef, usize>,
+    next_id: u64,
+}
+
+impl Transaction {
+    pub(super) fn new(base: &Snapshot, next_id: u64) -> Self {
+        Self {
+            version: base.version,
+            objects: base.objects.clone(),
+            changes: Vec::new(),
+            touched: HashMap::new(),
+            next_id,
+        }
+    }
+
+    /// Takes the next number of the one counter behind generated ids and makes
+    /// a reference of it: `vm` becomes `vm-57`.
+    pub fn next_moref(&mut self, ty: Type, prefix: &str) -> MoRef {
+        MoRef::new(ty, &format!("{prefix}-{}", self.next_number()))
+    }
+
+    /// The next number of the counter behind generated ids.
+    pub fn next_number(&mut self) -> u64 {
+        let number = self.next_id;
+        self.next_id += 1;
+        number
+    }
+
+    /// Adds an object with its properties; an object of that name is replaced.
+    pub fn insert(&mut self, mo: MoRef, properties: Object) {
+        let old = self.objects.insert(mo.clone(), properties);
+        self.note(&mo, if old.is_none() { ChangeKind::Created } else { ChangeKind::Modified });
+    }
+
+    /// Removes an object; whether it was there.
+    pub fn remove(&mut self, mo: &MoRef) -> bool {
+        let gone = self.objects.remove(mo).is_some();
+        if gone {
+            self.note(mo, ChangeKind::Destroyed);
+        }
+        gone
+    }
+
+    /// Replaces all properties of an object that exists.
+    pub fn replace(&mut self, mo: &MoRef, properties: Object) -> Result<(), Fault> {
+        let Some(place) = self.objects.get_mut(mo) else { return Err(Fault::not_found(mo)) };
+        if !place.same(&properties) {
+            *place = properties;
+            self.note(mo, ChangeKind::Modified);
+        }
+        Ok(())
+    }
+
+    /// Sets, or with `None` unsets, one property or something below it.
+    pub fn set(
+        &mut self,
+        mo: &MoRef,
+        path: &StaticPath,
+        value: impl IntoSlot,
+    ) -> Result<(), Fault> {
+        let Some(properties) = self.objects.get(mo) else { return Err(Fault::not_found(mo)) };
+        let next = properties.with_at(path, value).map_err(|error| {
+            Fault::system_error(&format!("{mo}: cannot set {}: {error}", path.text()))
+        })?;
+        self.replace(mo, next)
+    }
+
+    /// Appends a reference to the array at `path`, which may be unset before.
+    pub fn push_ref(&mut self, mo: &MoRef, path: &StaticPath, item: &MoRef) -> Result<(), Fault> {
+        let mut items = self.morefs(mo, path);
+        if !items.contains(item) {
+            items.push(item.clone());
+            self.set(mo, path, items)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a reference out of the array at `path`.
+    pub fn remove_ref(&mut self, mo: &MoRef, path: &StaticPath, item: &MoRef) -> Result<(), Fault> {
+        let Some(array) = self.at(mo, path).and_then(Value::as_array) else { return Ok(()) };
+        let next = array.without(|value| value.as_moref() == Some(item));
+        self.set(mo, path, next)
+    }
+
+    /// The objects touched so far, each once.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    fn note(&mut self, mo: &MoRef, kind: ChangeKind) {
+        let Some(at) = self.touched.get(mo).copied() else {
+            self.touched.insert(mo.clone(), self.changes.len());
+            self.changes.push(Change { object: mo.clone(), kind });
+            return;
+        };
+        if let Some(change) = self.changes.get_mut(at) {
+            change.kind = match (change.kind, kind) {
+                (ChangeKind::Created, ChangeKind::Modified) => ChangeKind::Created,
+                (ChangeKind::Destroyed, ChangeKind::Created) => ChangeKind::Modified,
+                (_, kind) => kind,
+            };
+        }
+    }
+
+    pub(super) fn finish(self) -> (Snapshot, Vec<Change>, u64) {
+        let snapshot = Snapshot { version: self.version + 1, objects: self.objects };
+        (snapshot, self.changes, self.next_id)
+    }
+}
+
+impl Read for Transaction {
+    fn get(&self, mo: &MoRef) -> Option<&Object> {
+        self.objects.get(mo)
+    }
+}

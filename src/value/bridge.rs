@@ -1,0 +1,1 @@
+//! The serde bridge: typed views of values, and values from typed views.
