@@ -96,7 +96,9 @@ impl Fault {
     pub fn not_modelled(method: &str) -> Self {
         Self::of(
             ty::NotSupported,
-            format!("The operation is not supported on the object: vimsim does not model {method}."),
+            format!(
+                "The operation is not supported on the object: vimsim does not model {method}."
+            ),
         )
     }
 
@@ -117,9 +119,7 @@ impl Fault {
                 requestedState: requested.map(Value::Enum),
                 existingState: Value::Enum(existing),
             }),
-            format!(
-                "The attempted operation cannot be performed in the current state ({state})."
-            ),
+            format!("The attempted operation cannot be performed in the current state ({state})."),
         )
     }
 
@@ -144,10 +144,8 @@ impl Fault {
 
     /// The caller lacks a privilege on an object.
     pub fn no_permission(object: &MoRef, privilege: &str) -> Self {
-        let missing = object!(NoPermissionEntityPrivileges {
-            entity: object,
-            privilegeIds: vec![privilege],
-        });
+        let missing =
+            object!(NoPermissionEntityPrivileges { entity: object, privilegeIds: vec![privilege] });
         Self::new(
             object!(NoPermission {
                 object: object,
@@ -173,10 +171,7 @@ impl Fault {
 
     /// Another task holds the object.
     pub fn task_in_progress(task: &MoRef) -> Self {
-        Self::new(
-            object!(TaskInProgress { task: task }),
-            "Another task is already in progress.",
-        )
+        Self::new(object!(TaskInProgress { task: task }), "Another task is already in progress.")
     }
 
     /// Another object in the place has the name already.

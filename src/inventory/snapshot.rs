@@ -5,7 +5,8 @@ use crate::value::{MoRef, Object, Value};
 
 /// Seeded once and for all, so that the same calls give the same order.
 pub(super) type Hasher = foldhash::fast::FixedState;
-pub(super) type Objects = imbl::GenericHashMap<MoRef, Object, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
+pub(super) type Objects =
+    imbl::GenericHashMap<MoRef, Object, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// All managed objects at one version.
 #[derive(Clone, Debug)]

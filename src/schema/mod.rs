@@ -19,12 +19,14 @@
 mod field;
 mod hash;
 mod method_handle;
+mod path;
 mod tables;
 mod type_handle;
 mod version;
 
 pub use field::Field;
 pub use method_handle::Method;
+pub use path::{Key, StaticPath, Step};
 pub use type_handle::{Kind, Primitive, Type};
 pub use version::{Namespace, Version};
 

@@ -116,10 +116,8 @@ fn replace_element(
         (None, true, Some(value)) => items.push(value),
         (None, true, None) => {}
         (Some(at), false, value) => {
-            let inner = items
-                .get(at)
-                .and_then(Value::as_object)
-                .ok_or(Unreachable { step: depth + 1 })?;
+            let inner =
+                items.get(at).and_then(Value::as_object).ok_or(Unreachable { step: depth + 1 })?;
             let inner = replace_steps(inner, rest, depth + 1, value)?;
             items.splice(at..=at, [Value::Object(inner)]).for_each(drop);
         }

@@ -55,7 +55,7 @@ impl Array {
 
     /// Whether both are the same allocation.
     pub fn same(&self, other: &Self) -> bool {
-        ThinArc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())
     }
 
     /// The array with `value` at its end.

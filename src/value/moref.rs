@@ -36,7 +36,7 @@ impl MoRef {
 
 impl PartialEq for MoRef {
     fn eq(&self, other: &Self) -> bool {
-        ThinArc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())
             || (self.ty() == other.ty() && self.0.slice == other.0.slice)
     }
 }

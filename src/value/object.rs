@@ -50,7 +50,7 @@ impl Object {
 
     /// Whether both are the same allocation.
     pub fn same(&self, other: &Self) -> bool {
-        ThinArc::ptr_eq(&self.0, &other.0)
+        std::ptr::eq(self.0.as_ptr(), other.0.as_ptr())
     }
 
     /// A builder that starts from this object's fields.
@@ -72,9 +72,7 @@ impl Object {
             .fields()
             .iter()
             .zip(self.slots())
-            .filter(|(field, value)| {
-                value.is_none() && !field.is_optional() && !field.is_array()
-            })
+            .filter(|(field, value)| value.is_none() && !field.is_optional() && !field.is_array())
             .map(|(field, _)| *field)
     }
 }
