@@ -1,2 +1,7 @@
 //! The `vimsim` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vimsim::cli::main(std::env::args_os())
+}

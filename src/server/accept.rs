@@ -1,0 +1,330 @@
+//! Taking connections, one task each, until the server stops.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::patient::{Activity, Chatter, Patient};
+use super::stack::{self, Answerer};
+use super::tls::Acceptors;
+use super::tunnel;
+use crate::config::{Config, Limits};
+use crate::connection::{Peer, Shutdown};
+
+/// HTTP/2 requests of one connection at a time.
+const STREAMS: u32 = 100;
+
+/// How much an HTTP/2 client may send ahead: a whole request, as a rule.
+const WINDOW: u32 = 1 << 20;
+
+/// How long to rest when the system has no more file descriptors to give.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+pub(super) struct Context {
+    routes: stack::Routes,
+    tls: Option<Acceptors>,
+    /// The limits of every connection.
+    pub(super) limits: Limits,
+    places: Arc<Semaphore>,
+    /// The signal to stop.
+    pub(super) shutdown: Shutdown,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Context").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    pub(super) fn new(config: &Config, routes: axum::Router, tls: Option<Acceptors>) -> Self {
+        Self {
+            routes: stack::assemble(config, routes),
+            tls,
+            limits: config.limits.clone(),
+            places: Arc::new(Semaphore::new(config.limits.connections)),
+            shutdown: Shutdown::new(),
+        }
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+}
+
+/// By which port a connection came.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door {
+    Main,
+    Tunnel,
+}
+
+/// Held by everything that must have ended before the server has.
+type Alive = mpsc::Sender<()>;
+
+/// Ends every connection when the server is dropped in the middle.
+struct ForceOnDrop(Shutdown);
+
+impl Drop for ForceOnDrop {
+    fn drop(&mut self) {
+        self.0.force();
+    }
+}
+
+/// Serves until told to stop, then waits for the connections, within limits.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tunnel: Option<TcpListener>,
+    context: Arc<Context>,
+    stop: impl Future<Output = ()>,
+) {
+    let shutdown = context.shutdown.clone();
+    let force = ForceOnDrop(shutdown.clone());
+    let (alive, mut ended) = mpsc::channel(1);
+    tokio::spawn(accept(listener, Door::Main, context.clone(), alive.clone()));
+    if let Some(tunnel) = tunnel {
+        tokio::spawn(accept(tunnel, Door::Tunnel, context.clone(), alive.clone()));
+    }
+    drop(alive);
+
+    tokio::select! {
+        () = stop => {}
+        () = shutdown.begun() => {}
+    }
+    shutdown.begin();
+    // Nothing is ever sent: the channel ends when its last sender is dropped.
+    if timeout(context.limits.grace, ended.recv()).await.is_err() {
+        tracing::warn!(grace = ?context.limits.grace, "requests still in flight are dropped");
+    }
+    drop(force);
+    ended.recv().await;
+}
+
+/// Takes connections at one door.
+async fn accept(listener: TcpListener, door: Door, context: Arc<Context>, alive: Alive) {
+    loop {
+        let next = async {
+            // Only a connection that has a place is taken; the others wait in the backlog.
+            let place = context.places.clone().acquire_owned().await.ok();
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            biased;
+            () = context.shutdown.begun() => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let work = connection(stream, address, door, context.clone(), alive.clone(), place);
+                tokio::spawn(work);
+            }
+            Err(error) if is_about_connection(&error) => {
+                tracing::debug!(%error, "a connection went before it was accepted");
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
+        }
+    }
+}
+
+/// Is an error of `accept` about one connection only, and not about the listener?
+fn is_about_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// One connection from its first byte to its last.
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    door: Door,
+    context: Arc<Context>,
+    alive: Alive,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    let outcome = tokio::select! {
+        outcome = open(stream, address, door, &context) => outcome,
+        () = context.shutdown.forced() => Ok(()),
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%address, %error, "connection ended");
+    }
+    drop((place, alive));
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+async fn open(
+    stream: TcpStream,
+    address: SocketAddr,
+    door: Door,
+    context: &Arc<Context>,
+) -> Outcome {
+    // Replies are written whole: waiting for more would only delay them.
+    stream.set_nodelay(true)?;
+    match (door, &context.tls) {
+        (Door::Tunnel, _) => tunnel::serve(stream, address, context.clone()).await,
+        (Door::Main, None) => plain(stream, address, context).await,
+        (Door::Main, Some(tls)) => {
+            let Some(stream) = expect_tls(stream, context.limits.header_time).await? else {
+                return Ok(());
+            };
+            encrypted(stream, address, &tls.main, context).await
+        }
+    }
+}
+
+/// Serves what came through the tunnel.
+pub(super) async fn tunnelled<S>(stream: S, address: SocketAddr, context: &Context) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match &context.tls {
+        Some(tls) => encrypted(stream, address, &tls.tunnel, context).await,
+        None => plain(stream, address, context).await,
+    }
+}
+
+async fn plain<S>(stream: S, address: SocketAddr, context: &Context) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let peer = Peer { address, tls: false, certificate: None };
+    http(stream, peer, Protocol::Http1, context).await
+}
+
+async fn encrypted<S>(
+    stream: S,
+    address: SocketAddr,
+    acceptor: &TlsAcceptor,
+    context: &Context,
+) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let handshake = timeout(context.limits.header_time, acceptor.accept(stream));
+    let stream = tokio::select! {
+        stream = handshake => stream??,
+        () = context.shutdown.begun() => return Ok(()),
+    };
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(|chain| chain.first());
+    let peer =
+        Peer { address, tls: true, certificate: certificate.map(|leaf| leaf.as_ref().into()) };
+    let protocol = match session.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    http(stream, peer, protocol, context).await
+}
+
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+async fn http<S>(stream: S, peer: Peer, protocol: Protocol, context: &Context) -> Outcome
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = &context.limits;
+    let activity = Arc::<Activity>::default();
+    let answerer =
+        Answerer::new(context.routes.clone(), peer, context.shutdown.clone(), activity.clone());
+    let io = |chatter| TokioIo::new(Patient::new(stream, activity, chatter, limits));
+    // The protocol is known from TLS, so the library need not guess it from the first bytes, for
+    // which it would wait without a limit.
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .header_read_timeout(None)
+                .max_headers(limits.headers)
+                .max_header_size(limits.header_bytes)
+                .serve_connection(io(Chatter::Never), answerer)
+                .with_upgrades();
+            finish(connection, http1::UpgradeableConnection::graceful_shutdown, context).await
+        }
+        Protocol::Http2 => {
+            let header_bytes = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS)
+                .max_header_list_size(header_bytes)
+                .initial_stream_window_size(WINDOW)
+                .initial_connection_window_size(WINDOW)
+                .serve_connection(io(Chatter::Allowed), answerer);
+            finish(connection, http2::Connection::graceful_shutdown, context).await
+        }
+    }
+}
+
+/// Runs a connection to its end; when the server stops, asks it to end after what it is doing.
+async fn finish<C>(connection: C, ask: impl Fn(Pin<&mut C>), context: &Context) -> Outcome
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        outcome = connection.as_mut() => return Ok(outcome?),
+        () = context.shutdown.begun() => {}
+    }
+    ask(connection.as_mut());
+    Ok(connection.await?)
+}
+
+/// The first byte of every TLS connection: a handshake record.
+const HANDSHAKE: u8 = 0x16;
+
+/// Looks whether the client speaks TLS; a client that speaks plain HTTP is told so.
+async fn expect_tls(stream: TcpStream, time: Duration) -> io::Result<Option<TcpStream>> {
+    let mut first = [0];
+    let seen = timeout(time, stream.peek(&mut first)).await??;
+    match first {
+        _ if seen == 0 => Ok(None),
+        [HANDSHAKE] => Ok(Some(stream)),
+        [letter] if letter.is_ascii_uppercase() => {
+            // Within a short time, or not at all.
+            let _ = timeout(Duration::from_secs(1), refuse_plain(stream)).await;
+            Ok(None)
+        }
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "neither TLS nor HTTP")),
+    }
+}
+
+async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
+    const TEXT: &str = "This port speaks HTTPS: use an https:// URL, or start with -tls=false.\n";
+    let reply = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{TEXT}",
+        TEXT.len()
+    );
+    stream.write_all(reply.as_bytes()).await?;
+    stream.shutdown().await?;
+    // Bytes left unread would turn the close into a reset, and the reply would be lost.
+    let mut rest = [0; 4096];
+    for _ in 0..64 {
+        if stream.read(&mut rest).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! Time limits of a connection, below HTTP: how long the server waits for a request to begin, for
+//! its headers, and for a client to take its reply.
+//!
+//! The HTTP library's own limit runs from the end of the last reply, so that it would close pooled
+//! connections that merely rest. [`Patient`] looks at the bytes instead:
+//!
+//! ```text
+//!            first byte               request complete
+//!   Fresh ─────────────▶ Head ─────────────────────────▶ (busy: the handler's time)
+//!   header_time          header_time     ▲                │ reply done
+//!                          ▲             │                ▼
+//!                          └─────────────┴── first byte ─ Idle: idle_time
+//! ```
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::config::Limits;
+
+/// What a connection's requests tell the layer below: how many are being answered, and that
+/// there have been some.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    busy: AtomicUsize,
+    begun: AtomicUsize,
+}
+
+impl Activity {
+    /// Marks a request as being answered until the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        // Both sides run in the connection's own task for HTTP/1, and for HTTP/2 a moment's
+        // delay is harmless: no ordering is needed beyond the counters' own.
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+}
+
+/// A request is being answered.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Does every byte between requests begin one?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chatter {
+    /// HTTP/1: yes.
+    Never,
+    /// HTTP/2: no, there are pings, settings and windows.
+    Allowed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// For the first byte of the connection.
+    Fresh,
+    /// For the rest of a request's headers.
+    Head,
+    /// For the next request.
+    Idle,
+}
+
+/// A stream that fails with `TimedOut` when the other end takes too long.
+#[derive(Debug)]
+pub(super) struct Patient<S> {
+    inner: S,
+    activity: Arc<Activity>,
+    chatter: Chatter,
+    header_time: Duration,
+    idle_time: Duration,
+    send_time: Duration,
+    wait: Wait,
+    /// When the present wait ends; found when there is first something to wait for.
+    deadline: Option<Instant>,
+    /// The requests begun when the wait was last looked at.
+    seen: usize,
+    read_alarm: Alarm,
+    write_alarm: Alarm,
+}
+
+impl<S> Patient<S> {
+    pub(super) fn new(
+        inner: S,
+        activity: Arc<Activity>,
+        chatter: Chatter,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            inner,
+            activity,
+            chatter,
+            header_time: limits.header_time,
+            idle_time: limits.idle_time,
+            send_time: limits.send_time,
+            wait: Wait::Fresh,
+            deadline: None,
+            seen: 0,
+            read_alarm: Alarm::default(),
+            write_alarm: Alarm::default(),
+        }
+    }
+
+    /// Notes requests that came and went since the last look.
+    fn observe(&mut self) {
+        let begun = self.activity.begun.load(Ordering::Relaxed);
+        if begun != self.seen {
+            self.seen = begun;
+            self.enter(Wait::Idle);
+        }
+    }
+
+    fn enter(&mut self, wait: Wait) {
+        self.wait = wait;
+        self.deadline = None;
+    }
+
+    fn is_busy(&self) -> bool {
+        self.activity.busy.load(Ordering::Relaxed) > 0
+    }
+
+    /// Bytes came while no request was being answered.
+    fn received(&mut self) {
+        match (self.chatter, self.wait) {
+            (Chatter::Allowed, _) => self.enter(Wait::Idle),
+            (Chatter::Never, Wait::Head) => {}
+            (Chatter::Never, Wait::Fresh | Wait::Idle) => self.enter(Wait::Head),
+        }
+    }
+
+    /// Nothing came: is the patience at its end?
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let time = match self.wait {
+            Wait::Fresh | Wait::Head => self.header_time,
+            Wait::Idle => self.idle_time,
+        };
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + time);
+        self.read_alarm.poll(cx, deadline).map(|()| {
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                match self.wait {
+                    Wait::Fresh => "the client sent nothing",
+                    Wait::Head => "the client was too slow in sending a request's headers",
+                    Wait::Idle => "the connection was idle for too long",
+                },
+            )
+        })
+    }
+}
+
+/// One timer that is set anew only when it would ring too late, so that a wait that ends in time
+/// costs no timer operation.
+#[derive(Debug, Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            // It rang for an earlier wait, which ended in time.
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.observe();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.inner).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) => {
+                if buffer.filled().len() > before && !this.is_busy() {
+                    this.received();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending if !this.is_busy() => this.poll_patience(cx).map(Err),
+            other => other,
+        }
+    }
+}
+
+impl<S> Patient<S> {
+    /// A write waits for the client to take what it was sent: for how long already?
+    fn watch_write<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.write_alarm.0 = None;
+            return outcome;
+        }
+        let deadline = match &self.write_alarm.0 {
+            Some(sleep) => sleep.deadline(),
+            None => Instant::now() + self.send_time,
+        };
+        self.write_alarm.poll(cx, deadline).map(|()| {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take its reply"))
+        })
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.watch_write(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
+        this.watch_write(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_flush(cx);
+        this.watch_write(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_shutdown(cx);
+        this.watch_write(cx, outcome)
+    }
+}

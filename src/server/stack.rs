@@ -1,0 +1,368 @@
+//! What stands between HTTP and the routes: panics, compression, and the body within its limits.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::time::timeout;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::timeout::{TimeoutBody, TimeoutError};
+
+use super::patient::{Activity, Busy};
+use crate::config::{Config, Limits};
+use crate::connection::{Peer, Shutdown};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The routes with the layers around them.
+pub(super) type Routes =
+    tower::util::BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+/// Replies shorter than this are sent as they are: compressing them saves no packet.
+const WORTH_COMPRESSING: u64 = 1024;
+
+/// Where files go up. They are handed on as they come, however long they are.
+const UPLOADS: [&str; 3] = ["/folder/", "/nfc/", "/guestFile"];
+
+/// How much of a refused body is still taken, so that the client gets to read why: as long again
+/// as the limit, and no longer than this.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Puts the common layers around the routes.
+pub(super) fn assemble(config: &Config, routes: axum::Router) -> Routes {
+    let limits = config.limits.clone();
+    let compression = CompressionLayer::new()
+        .gzip(config.gzip)
+        // Clients are near: the quickest level saves most of the bytes at a third of the time.
+        .quality(CompressionLevel::Fastest)
+        .compress_when(
+            SizeAbove::new(WORTH_COMPRESSING)
+                .and(NotForContentType::IMAGES)
+                .and(NotForContentType::SSE)
+                .and(NotForContentType::const_new("application/octet-stream")),
+        );
+    // The limits here are the only ones: axum's own would be 2 MB.
+    let routes = routes.layer(DefaultBodyLimit::disable());
+    let service = ServiceBuilder::new()
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(compression)
+        .layer(RequestDecompressionLayer::new())
+        .layer(GatherLayer(Arc::new(limits)))
+        .service(routes);
+    Routes::new(service)
+}
+
+/// Answers one request of a connection.
+pub(super) async fn answer(
+    routes: Routes,
+    mut request: Request<Incoming>,
+    peer: Peer,
+    shutdown: Shutdown,
+    busy: Busy,
+) -> Result<Response<Counted>, Infallible> {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let started = tracing::enabled!(tracing::Level::DEBUG).then(tokio::time::Instant::now);
+    let extensions = request.extensions_mut();
+    extensions.insert(ConnectInfo::<SocketAddr>(peer.address));
+    extensions.insert(peer);
+    extensions.insert(shutdown);
+
+    let response = routes.oneshot(normalize_encoding(request).map(Body::new)).await?;
+
+    let status = response.status().as_u16();
+    if response.extensions().get::<Panicked>().is_some() {
+        tracing::error!(%method, %uri, "a request handler panicked; answered 500");
+    } else if let Some(started) = started {
+        tracing::debug!(%method, %uri, status, elapsed = ?started.elapsed(), "request");
+    }
+    Ok(response.map(|body| Counted { body, _busy: busy }))
+}
+
+/// A reply's body, which keeps its request counted as busy until it is sent.
+#[derive(Debug)]
+pub(super) struct Counted {
+    body: Body,
+    _busy: Busy,
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Marks the reply to a request whose handler panicked.
+#[derive(Clone, Copy)]
+struct Panicked;
+
+/// The last resort, for what the front ends do not catch themselves. Where the panic happened is
+/// logged by the panic hook, the only one to know.
+fn panicked(_payload: Box<dyn Any + Send>) -> Response<Body> {
+    let mut response =
+        (StatusCode::INTERNAL_SERVER_ERROR, "vimsim met an internal error; its log says where.\n")
+            .into_response();
+    response.extensions_mut().insert(Panicked);
+    response
+}
+
+/// Content codings are named without regard to case, and `x-gzip` is an old name of `gzip`; the
+/// layer that decompresses knows only the plain name.
+fn normalize_encoding<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(encoding) = request.headers_mut().get_mut(CONTENT_ENCODING) {
+        let name = encoding.as_bytes();
+        if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") {
+            *encoding = HeaderValue::from_static("gzip");
+        } else if name.is_empty() || name.eq_ignore_ascii_case(b"identity") {
+            *encoding = HeaderValue::from_static("identity");
+        }
+    }
+    request
+}
+
+/// Why a request's body was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+impl Refusal {
+    fn response(self, limits: &Limits) -> Response<Body> {
+        let (status, text) = match self {
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("The request's body is larger than {} bytes.\n", limits.body),
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                format!("The request's body did not arrive within {:?}.\n", limits.body_time),
+            ),
+            Self::Broken => (
+                StatusCode::BAD_REQUEST,
+                "The request's body cannot be read: it is cut short, or not valid gzip.\n".into(),
+            ),
+        };
+        let mut response = (status, text).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+}
+
+/// Gathers request bodies within the limits before the routes see them.
+#[derive(Clone)]
+struct GatherLayer(Arc<Limits>);
+
+impl Layer<axum::Router> for GatherLayer {
+    type Service = Gather;
+
+    fn layer(&self, routes: axum::Router) -> Gather {
+        Gather { routes, limits: self.0.clone() }
+    }
+}
+
+#[derive(Clone)]
+struct Gather {
+    routes: axum::Router,
+    limits: Arc<Limits>,
+}
+
+impl<B> Service<Request<B>> for Gather
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Self { routes, limits } = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let uploads = UPLOADS.iter().any(|prefix| parts.uri.path().starts_with(prefix));
+            let body = if uploads {
+                Body::new(TimeoutBody::new(limits.body_time, body))
+            } else {
+                let expects = parts.headers.contains_key(EXPECT);
+                match gather(body, &limits, expects).await {
+                    Ok(bytes) => Body::from(bytes),
+                    Err(refusal) => {
+                        tracing::warn!(
+                            method = %parts.method, uri = %parts.uri, ?refusal,
+                            "a request's body was refused"
+                        );
+                        return Ok(refusal.response(&limits));
+                    }
+                }
+            };
+            routes.oneshot(Request::from_parts(parts, body)).await
+        })
+    }
+}
+
+/// Reads a body to its end. `expects` says that the client waits for a word before it sends.
+async fn gather<B>(body: B, limits: &Limits, expects: bool) -> Result<Bytes, Refusal>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let mut body = pin!(body);
+    let announced = body.size_hint().lower();
+    let outcome = if announced > limits.body as u64 {
+        Err(Refusal::TooLarge)
+    } else {
+        match timeout(limits.body_time, read(body.as_mut(), announced, limits.body)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Refusal::TooSlow),
+        }
+    };
+    if outcome == Err(Refusal::TooLarge) && !expects {
+        linger(body, limits.body).await;
+    }
+    outcome
+}
+
+async fn read<B>(mut body: Pin<&mut B>, announced: u64, limit: usize) -> Result<Bytes, Refusal>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    // Most bodies come in one piece, which is handed on without a copy.
+    let Some(first) = next(body.as_mut()).await? else { return Ok(Bytes::new()) };
+    if first.len() > limit {
+        return Err(Refusal::TooLarge);
+    }
+    let Some(second) = next(body.as_mut()).await? else { return Ok(first) };
+    // What is announced is only believed so far: memory is for bytes that came.
+    let expected = usize::try_from(announced).unwrap_or(limit).min(1 << 20);
+    let mut whole = Vec::with_capacity(expected.max(first.len() + second.len()));
+    whole.extend_from_slice(&first);
+    let mut piece = Some(second);
+    while let Some(bytes) = piece {
+        if bytes.len() > limit - whole.len() {
+            return Err(Refusal::TooLarge);
+        }
+        whole.extend_from_slice(&bytes);
+        piece = next(body.as_mut()).await?;
+    }
+    Ok(whole.into())
+}
+
+/// The next piece of data, if there is one.
+async fn next<B>(mut body: Pin<&mut B>) -> Result<Option<Bytes>, Refusal>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    loop {
+        match std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                // Trailers say nothing to us.
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+            Some(Err(error)) => {
+                let error: BoxError = error.into();
+                tracing::debug!(%error, "reading a request's body");
+                return Err(if error.is::<TimeoutError>() {
+                    Refusal::TooSlow
+                } else {
+                    Refusal::Broken
+                });
+            }
+        }
+    }
+}
+
+/// Takes and drops a little more of a refused body. A client that is still writing when the
+/// connection closes would see it reset and never read the reply.
+async fn linger<B>(mut body: Pin<&mut B>, limit: usize)
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let drain = async {
+        let mut left = limit;
+        while let Ok(Some(bytes)) = next(body.as_mut()).await {
+            match left.checked_sub(bytes.len()) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    };
+    // Either way the reply follows.
+    let _ = timeout(LINGER, drain).await;
+}
+
+/// Everything a connection needs to answer its requests.
+#[derive(Clone)]
+pub(super) struct Answerer {
+    routes: Routes,
+    peer: Peer,
+    shutdown: Shutdown,
+    activity: Arc<Activity>,
+}
+
+impl Answerer {
+    pub(super) fn new(
+        routes: Routes,
+        peer: Peer,
+        shutdown: Shutdown,
+        activity: Arc<Activity>,
+    ) -> Self {
+        Self { routes, peer, shutdown, activity }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Answerer {
+    type Response = Response<Counted>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Counted>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let Self { routes, peer, shutdown, activity } = self.clone();
+        let busy = activity.begin();
+        Box::pin(answer(routes, request, peer, shutdown, busy))
+    }
+}
