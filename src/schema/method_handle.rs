@@ -90,17 +90,12 @@ impl Method {
     /// # Panics
     /// When the method has no such parameter.
     #[must_use]
-    #[allow(clippy::panic, clippy::indexing_slicing, reason = "meant to fail in constants")]
+    #[allow(clippy::panic, reason = "meant to fail in constants")]
     pub const fn param_slot(self, name: &str) -> usize {
-        let params = self.params();
-        let mut slot = 0;
-        while slot < params.len() {
-            if tables::same(params[slot].name(), name) {
-                return slot;
-            }
-            slot += 1;
+        match tables::position(self.params(), name.as_bytes()) {
+            Some(slot) => slot,
+            None => panic!("the method has no parameter of this name"),
         }
-        panic!("the method has no parameter of this name")
     }
 
     /// The result; `None` for void.

@@ -20,13 +20,15 @@ mod field;
 mod hash;
 mod method_handle;
 mod path;
+mod static_path;
 mod tables;
 mod type_handle;
 mod version;
 
 pub use field::Field;
 pub use method_handle::Method;
-pub use path::{Key, StaticPath, Step};
+pub use path::{Key, Path, PathError, PathRef, Step, StepRef};
+pub use static_path::StaticPath;
 pub use type_handle::{Kind, Primitive, Type};
 pub use version::{Namespace, Version};
 

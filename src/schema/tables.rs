@@ -129,8 +129,7 @@ impl Names {
 }
 
 /// Whether two texts are equal, in constants too.
-pub(super) const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+pub(super) const fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -142,4 +141,16 @@ pub(super) const fn same(a: &str, b: &str) -> bool {
         i += 1;
     }
     true
+}
+
+/// The position of the field called `name`, in constants too.
+pub(super) const fn position(fields: &[Field], name: &[u8]) -> Option<usize> {
+    let mut i = 0;
+    while i < fields.len() {
+        if same(fields[i].name().as_bytes(), name) {
+            return Some(i);
+        }
+        i += 1;
+    }
+    None
 }

@@ -55,6 +55,22 @@ pub enum Primitive {
     Any,
 }
 
+/// In the order of their numbers, which is that of the build script's list.
+const PRIMITIVES: [Primitive; tables::FIRST_ENUM as usize] = [
+    Primitive::Boolean,
+    Primitive::Byte,
+    Primitive::Short,
+    Primitive::Int,
+    Primitive::Long,
+    Primitive::Float,
+    Primitive::Double,
+    Primitive::String,
+    Primitive::Uri,
+    Primitive::DateTime,
+    Primitive::Binary,
+    Primitive::Any,
+];
+
 impl Type {
     /// The name in WSDL and in `xsi:type`: `TaskInfo`, `string`, `ArrayOfInt`.
     #[must_use]
@@ -72,23 +88,13 @@ impl Type {
 
     /// What the type is.
     #[must_use]
+    #[allow(clippy::indexing_slicing, reason = "there are as many scalars as numbers below")]
     pub const fn kind(self) -> Kind {
         match self.0 {
-            0 => Kind::Primitive(Primitive::Boolean),
-            1 => Kind::Primitive(Primitive::Byte),
-            2 => Kind::Primitive(Primitive::Short),
-            3 => Kind::Primitive(Primitive::Int),
-            4 => Kind::Primitive(Primitive::Long),
-            5 => Kind::Primitive(Primitive::Float),
-            6 => Kind::Primitive(Primitive::Double),
-            7 => Kind::Primitive(Primitive::String),
-            8 => Kind::Primitive(Primitive::Uri),
-            9 => Kind::Primitive(Primitive::DateTime),
-            10 => Kind::Primitive(Primitive::Binary),
-            ..tables::FIRST_ENUM => Kind::Primitive(Primitive::Any),
-            ..tables::FIRST_DATA => Kind::Enum,
-            ..tables::FIRST_MANAGED => Kind::Data,
-            ..tables::FIRST_ARRAY => Kind::Managed,
+            ..tables::FIRST_ENUM => Kind::Primitive(PRIMITIVES[self.0 as usize]),
+            tables::FIRST_ENUM..tables::FIRST_DATA => Kind::Enum,
+            tables::FIRST_DATA..tables::FIRST_MANAGED => Kind::Data,
+            tables::FIRST_MANAGED..tables::FIRST_ARRAY => Kind::Managed,
             _ => Kind::Array,
         }
     }
@@ -149,17 +155,12 @@ impl Type {
     /// # Panics
     /// When the type has no such field.
     #[must_use]
-    #[allow(clippy::panic, clippy::indexing_slicing, reason = "meant to fail in constants")]
+    #[allow(clippy::panic, reason = "meant to fail in constants")]
     pub const fn slot(self, name: &str) -> usize {
-        let fields = self.fields();
-        let mut slot = 0;
-        while slot < fields.len() {
-            if tables::same(fields[slot].name(), name) {
-                return slot;
-            }
-            slot += 1;
+        match tables::position(self.fields(), name.as_bytes()) {
+            Some(slot) => slot,
+            None => panic!("the type has no field of this name"),
         }
-        panic!("the type has no field of this name")
     }
 
     /// The slot of the field that names an element of this type in a property path, as
@@ -209,7 +210,7 @@ impl Type {
         let values = self.enum_values();
         let mut index = 0;
         while (index as usize) < values.len() {
-            if tables::same(values[index as usize], text) {
+            if tables::same(values[index as usize].as_bytes(), text.as_bytes()) {
                 return index;
             }
             index += 1;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use crate::xsd::{
+use super::xsd::{
     self, ComplexType, Definitions, Element, FieldNote, ManagedNote, MethodNote, PropertyNote,
     Schema, SimpleType,
 };

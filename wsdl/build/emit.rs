@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use crate::hash::hash;
-use crate::resolve::{Model, PRIMITIVES};
+use super::hash::hash;
+use super::resolve::{Model, PRIMITIVES};
 
 const NONE: u16 = u16::MAX;
 
@@ -236,15 +236,17 @@ impl Emitter {
     }
 }
 
-/// The slot of the field that names an element of an array of this type in a property path: a scalar
-/// `key`.
+/// The slot of the field that names an element of an array of this type in a property path: `key`, when
+/// it is a whole number, text or a reference.
 fn key_slot(model: &Model, fields: &[u16]) -> u16 {
     let slot = fields.iter().position(|&field| {
         let field = &model.fields[usize::from(field)];
-        let ty = &model.types[usize::from(field.ty)].name;
+        let name = model.types[usize::from(field.ty)].name.as_str();
+        let [_, _, managed, arrays] = model.first;
         field.name == "key"
             && !field.array
-            && ["int", "short", "long", "string", "anyURI"].contains(&ty.as_str())
+            && (["int", "short", "long", "string", "anyURI"].contains(&name)
+                || (managed..arrays).contains(&field.ty))
     });
     slot.map_or(NONE, short)
 }

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::collect::{Body, FieldDecl, MethodDecl, Place, Problem, Symbols, TypeDecl};
-use crate::xsd;
+use super::collect::{Body, FieldDecl, MethodDecl, Place, Problem, Symbols, TypeDecl};
+use super::xsd;
 
 /// The XSD scalars, in the order of `schema::Primitive`: XSD name, then constant name.
 pub const PRIMITIVES: [(&str, &str); 12] = [
