@@ -2,3 +2,4 @@
 
 mod property_path;
 mod schema;
+mod schema_build;
