@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one module a topic.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 mod property_path;
 mod schema;
 mod schema_build;

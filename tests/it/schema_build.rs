@@ -1,10 +1,10 @@
 //! The passes of the build script, on small documents: what they collect, how they number types, and
 //! that they report every mistake with its place.
 
-#[allow(dead_code, unreachable_pub, clippy::indexing_slicing)]
+#[allow(dead_code, unreachable_pub)]
 #[path = "../../wsdl/build/collect.rs"]
 mod collect;
-#[allow(dead_code, unreachable_pub, clippy::indexing_slicing)]
+#[allow(dead_code, unreachable_pub)]
 #[path = "../../wsdl/build/resolve.rs"]
 mod resolve;
 #[allow(dead_code, unreachable_pub)]

@@ -86,17 +86,17 @@ impl Row {
     }
 
     fn u32(mut self, value: usize) -> Self {
-        self.0.extend(u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
+        self.0.extend(u32::try_from(value).expect("tables fit in 4 GiB").to_le_bytes());
         self
     }
 }
 
 fn short(value: usize) -> u16 {
-    u16::try_from(value).unwrap_or(NONE)
+    u16::try_from(value).expect("rows count to 65,535")
 }
 
 fn tiny(value: usize) -> u8 {
-    u8::try_from(value).unwrap_or(u8::MAX)
+    u8::try_from(value).expect("names and lists of a row are shorter than 256")
 }
 
 impl Emitter {

@@ -246,7 +246,7 @@ impl Resolver {
     }
 
     fn count(&self) -> u16 {
-        u16::try_from(self.model.types.len()).unwrap_or(u16::MAX)
+        number(self.model.types.len())
     }
 
     fn push(&mut self, mut row: TypeRow) {
@@ -294,7 +294,7 @@ impl Resolver {
             fault,
         };
         self.model.fields.push(row);
-        u16::try_from(self.model.fields.len() - 1).ok()
+        Some(number(self.model.fields.len() - 1))
     }
 
     /// The type of a field: a scalar, a named type, or the managed type that it refers to.
@@ -331,8 +331,8 @@ impl Resolver {
             }
         }
         for (owner, methods) in by_owner {
-            let first = u16::try_from(self.model.methods.len()).unwrap_or(u16::MAX);
-            let count = u16::try_from(methods.len()).unwrap_or(u16::MAX);
+            let first = number(self.model.methods.len());
+            let count = number(methods.len());
             self.model.types[usize::from(owner)].methods = (first, count);
             for decl in methods {
                 let row = self.method(symbols, decl, owner);
@@ -384,6 +384,10 @@ impl Resolver {
             faults,
         }
     }
+}
+
+fn number(count: usize) -> u16 {
+    u16::try_from(count).expect("rows count to 65,535")
 }
 
 fn namespace(uri: &str) -> u8 {
