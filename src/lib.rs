@@ -9,3 +9,4 @@ pub mod inventory;
 pub mod schema;
 pub mod server;
 pub mod value;
+pub mod wire;

@@ -18,6 +18,11 @@ impl Array {
         Self(ThinArc::from_header_and_iter(element, items.into_iter()))
     }
 
+    /// An array from items whose number is known, without a list in between.
+    pub(crate) fn from_items(element: Type, items: impl ExactSizeIterator<Item = Value>) -> Self {
+        Self(ThinArc::from_header_and_iter(element, items))
+    }
+
     /// An array without elements.
     pub fn empty(element: Type) -> Self {
         Self::new(element, Vec::new())

@@ -19,6 +19,15 @@ impl Object {
         ObjectBuilder::new(ty).finish()
     }
 
+    /// An instance of `ty` from what its slots hold, which was checked before.
+    pub(crate) fn from_slots(
+        ty: Type,
+        slots: impl ExactSizeIterator<Item = Option<Value>>,
+    ) -> Self {
+        debug_assert_eq!(slots.len(), ty.fields().len());
+        Self(ThinArc::from_header_and_iter(ty, slots))
+    }
+
     /// The concrete type.
     pub fn ty(&self) -> Type {
         self.0.header.header

@@ -5,3 +5,4 @@
 mod property_path;
 mod schema;
 mod schema_build;
+mod soap_codec;

@@ -1,0 +1,27 @@
+//! The SOAP codec: bytes to [`Request`], and results and faults to bytes.
+//!
+//! Both directions walk the schema and the data together; there is no tree in
+//! between. Reading takes what any client writes (prefixes, order of fields,
+//! whitespace, CDATA, needless `xsi:type`), and refuses what does not fit the
+//! schema with the place of the mistake. Writing keeps to the one form that
+//! strict clients need: declaration order, `xsi:type` where it is needed and
+//! nowhere else, nothing that the client's version does not know.
+//!
+//! - [`request`]: the envelope and the call in it; [`decode`]: data by its type
+//! - [`reader`]: the stream of elements, with namespaces and limits
+//! - [`error`]: what is wrong with a request, and where
+//! - [`encode`]: values, [`envelope`]: requests, responses, faults
+//! - [`scalar`]: texts of the simple types
+
+mod decode;
+mod encode;
+mod envelope;
+mod error;
+mod reader;
+mod request;
+mod scalar;
+
+pub use envelope::{encode_fault, encode_request, encode_response};
+pub use error::{DecodeError, Place, Problem};
+pub use reader::Limits;
+pub use request::{Header, Request, decode_request};
