@@ -3,7 +3,7 @@
 
 use vimsim::schema::{method, ty};
 use vimsim::value::{MoRef, Value};
-use vimsim::wire::soap::{DecodeError, Limits, Request, decode_request};
+use vimsim::wire::soap::{Limits, Request, decode_request};
 
 fn arg<'r>(request: &'r Request, name: &str) -> Option<&'r Value> {
     let (slot, _) = request.method.param(name).expect("a parameter");
