@@ -1,0 +1,53 @@
+"""A server whose PowerOffVM_Task takes its time: -method-delay PowerOffVM:1500."""
+
+from pyVim.task import WaitForTask
+from pyVmomi import vim, vmodl
+
+from vcenter import LoggedIn, State, Watcher, changes
+
+
+class SlowPowerOff(LoggedIn):
+    def test_watched_by_another(self):
+        vm = self.find(vim.VirtualMachine, "DC0_H0_VM0")
+        task = vm.PowerOffVM_Task()
+        watcher = Watcher(task, ["info.state", "info.progress"])
+        self.assertIn(watcher.next()[1], (State.queued, State.running, None))
+
+        # Meanwhile the virtual machine can be read, and is still on.
+        self.assertEqual(vm.runtime.powerState, "poweredOn")
+        self.assertEqual(task.info.state, State.running)
+        self.assertIn(vm, task.info.locked)
+        self.assertEqual(vm.config.name, "DC0_H0_VM0")
+
+        # And nothing else may be done to it.
+        with self.assertRaises(vim.fault.TaskInProgress) as caught:
+            WaitForTask(vm.PowerOffVM_Task())
+        self.assertEqual(caught.exception.task, task)
+
+        progress = []
+        while True:
+            path, value = watcher.next()
+            if path == "info.progress" and value is not None:
+                progress.append(value)
+            if (path, value) == ("info.state", State.success):
+                break
+        self.assertEqual(progress, sorted(progress))
+        self.assertEqual(vm.runtime.powerState, "poweredOff")
+        self.assertEqual(len(task.info.locked), 0)
+
+    def test_other_machines_are_not_slowed(self):
+        slow = self.find(vim.VirtualMachine, "DC0_H0_VM1").PowerOffVM_Task()
+        other = self.find(vim.VirtualMachine, "DC0_C0_RP0_VM0")
+        WaitForTask(other.ResetVM_Task())
+        self.assertEqual(slow.info.state, State.running)
+        WaitForTask(slow)
+
+    def test_the_end_is_one_change(self):
+        """The task's success and its effect are seen together."""
+        vm = self.find(vim.VirtualMachine, "DC0_C0_RP0_VM1")
+        seen = changes(self.si, vm, ["runtime.powerState"])
+        self.assertEqual(next(seen)[1], "poweredOn")
+        task = vm.PowerOffVM_Task()
+        self.assertEqual(next(seen)[1], "poweredOff")
+        self.assertEqual(task.info.state, State.success)
+        seen.close()

@@ -1,0 +1,148 @@
+"""What the pyVmomi suites share: sessions on the server that GOVC_URL names, look-ups, watches."""
+
+import faulthandler
+import os
+import queue
+import ssl
+import threading
+import unittest
+from urllib.parse import unquote, urlsplit
+
+from pyVim.connect import Disconnect, SmartConnect, SmartStubAdapter
+from pyVim.task import WaitForTask
+from pyVmomi import vim, vmodl
+
+URL = urlsplit(os.environ["GOVC_URL"])
+PC = vmodl.query.PropertyCollector
+State = vim.TaskInfo.State
+PATIENCE = 20  # seconds that no step of any suite should need
+
+# A suite that hangs shows where.
+faulthandler.dump_traceback_later(4 * PATIENCE, exit=True)
+
+
+def connect(user=unquote(URL.username), password=unquote(URL.password)):
+    """Log in, over HTTPS with the server's self-signed certificate or over plain HTTP."""
+    return SmartConnect(
+        protocol=URL.scheme,
+        host=URL.hostname,
+        port=URL.port,
+        user=user,
+        pwd=password,
+        disableSslCertValidation=True,
+    )
+
+
+def stranger():
+    """The service as somebody sees it who has not logged in."""
+    port = URL.port if URL.scheme == "https" else -URL.port
+    stub = SmartStubAdapter(
+        host=URL.hostname, port=port, sslContext=ssl._create_unverified_context()
+    )
+    return vim.ServiceInstance("ServiceInstance", stub)
+
+
+def find(si, kind, name):
+    """The one managed entity of a kind that has this name."""
+    view = si.content.viewManager.CreateContainerView(si.content.rootFolder, [kind], True)
+    try:
+        [found] = [entity for entity in view.view if entity.name == name]
+        return found
+    finally:
+        view.DestroyView()
+
+
+def wait(task):
+    """Wait for a task's success and give its result."""
+    WaitForTask(task)
+    return task.info.result
+
+
+def changes(si, obj, paths, partial=False):
+    """Yield (path, value) of each change of an object, each page of updates in order."""
+    collector = si.content.propertyCollector.CreatePropertyCollector()
+    try:
+        collector.CreateFilter(
+            PC.FilterSpec(
+                objectSet=[PC.ObjectSpec(obj=obj)],
+                propSet=[PC.PropertySpec(type=type(obj), pathSet=paths)],
+            ),
+            partial,
+        )
+        version = ""
+        while True:
+            options = PC.WaitOptions(maxWaitSeconds=PATIENCE)
+            updates = collector.WaitForUpdatesEx(version, options)
+            if updates is None:
+                raise TimeoutError(f"nothing happened to {obj} in {PATIENCE} seconds")
+            version = updates.version
+            for filters in updates.filterSet:
+                for update in filters.objectSet:
+                    for change in update.changeSet:
+                        yield change.name, change.val
+    finally:
+        collector.DestroyPropertyCollector()
+
+
+class Watcher(threading.Thread):
+    """A second client: its own session, its own thread, telling what it sees of a task."""
+
+    def __init__(self, task, paths):
+        super().__init__(daemon=True)
+        self.moid, self.paths, self.seen = task._GetMoId(), paths, queue.Queue()
+        self.start()
+
+    def run(self):
+        si = connect()
+        try:
+            for change in changes(si, vim.Task(self.moid, si._stub), self.paths):
+                self.seen.put(change)
+                if change[0] == "info.state" and change[1] in (State.success, State.error):
+                    return
+        except Exception as error:  # shown by the assertion that waits for the next change
+            self.seen.put(error)
+        finally:
+            Disconnect(si)
+
+    def next(self):
+        """The next change, which must come soon."""
+        return self.seen.get(timeout=PATIENCE)
+
+
+class LoggedIn(unittest.TestCase):
+    """A test with a session of its own."""
+
+    def setUp(self):
+        self.si = connect()
+        self.addCleanup(Disconnect, self.si)
+        self.content = self.si.content
+
+    def find(self, kind, name):
+        return find(self.si, kind, name)
+
+    def clone(self, name, source="DC0_H0_VM0"):
+        """A powered-off VM of this test's own."""
+        vm = self.find(vim.VirtualMachine, source)
+        spec = vim.vm.CloneSpec(location=vim.vm.RelocateSpec(), powerOn=False, template=False)
+        clone = wait(vm.CloneVM_Task(folder=vm.parent, name=name, spec=spec))
+        self.addCleanup(self.destroy, clone)
+        return clone
+
+    def destroy(self, vm):
+        """Destroy a VM, unless the test did so."""
+        try:
+            if vm.runtime.powerState != "poweredOff":
+                wait(vm.PowerOffVM_Task())
+            wait(vm.Destroy_Task())
+        except vmodl.fault.ManagedObjectNotFound:
+            pass
+
+    def create_task(self, cancelable=True, si=None):
+        """A task that this client drives, like a plug-in of vCenter does."""
+        content = (si or self.si).content
+        return content.taskManager.CreateTask(
+            obj=content.rootFolder,
+            taskTypeId="com.vmware.govmomi.simulator.test",
+            initiatedBy="pyvmomi",
+            cancelable=cancelable,
+        ).task

@@ -1,0 +1,389 @@
+//! Real clients against the real program: pyVmomi, govmomi with govc, and zeep.
+//!
+//! Each test starts a server of its own on a free port and runs one suite of `tests/clients` with
+//! `GOVC_URL` naming it. What the suites need is installed once, in pinned versions, under
+//! `target/clients`. Where `python3` or `go` is missing, or the packages cannot be had, a test says
+//! so and is skipped; with `VIMSIM_CLIENTS=required` it fails.
+//!
+//! `VIMSIM_CLIENTS_SERVER=PROGRAM` runs the suites against another server with vcsim's command
+//! line, to compare.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// The server is up long before.
+const START: Duration = Duration::from_secs(20);
+/// A suite takes seconds; it ends itself, and shows where it hangs, a little earlier than this.
+const SUITE: Duration = Duration::from_secs(100);
+/// Fetching packages and building govc's commands takes half a minute when nothing is cached.
+const SETUP: Duration = Duration::from_secs(600);
+
+/// A server whose power-offs take a while.
+const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500"];
+/// A server with one account.
+const LOCKED: &[&str] = &["-username", "root", "-password", "secret"];
+
+mod pyvmomi {
+    use super::{LOCKED, SLOW, python};
+
+    #[test]
+    fn session() {
+        python("pyvmomi", "session", &[]);
+    }
+
+    #[test]
+    fn session_over_plain_http() {
+        python("pyvmomi", "session", &["-tls=false"]);
+    }
+
+    #[test]
+    fn login() {
+        python("pyvmomi", "login", LOCKED);
+    }
+
+    #[test]
+    fn inventory() {
+        python("pyvmomi", "inventory", &[]);
+    }
+
+    #[test]
+    fn vm() {
+        python("pyvmomi", "vm", &[]);
+    }
+
+    #[test]
+    fn tasks() {
+        python("pyvmomi", "tasks", &[]);
+    }
+
+    #[test]
+    fn slow_power_off() {
+        python("pyvmomi", "slow", SLOW);
+    }
+}
+
+mod zeep {
+    use super::python;
+
+    #[test]
+    fn by_the_served_wsdl() {
+        python("zeep", "zeep", &[]);
+    }
+}
+
+mod govmomi {
+    use super::{LOCKED, SLOW, go};
+
+    #[test]
+    fn session() {
+        go("TestSession", &[]);
+    }
+
+    #[test]
+    fn login() {
+        go("TestLogin", LOCKED);
+    }
+
+    #[test]
+    fn inventory() {
+        go("TestInventory", &[]);
+    }
+
+    #[test]
+    fn vm() {
+        go("TestVM", &[]);
+    }
+
+    #[test]
+    fn task() {
+        go("TestTask", &[]);
+    }
+
+    #[test]
+    fn slow_power_off() {
+        go("TestSlow", SLOW);
+    }
+}
+
+mod govc {
+    use super::go;
+
+    #[test]
+    fn inventory() {
+        go("TestGovc/inventory", &[]);
+    }
+
+    #[test]
+    fn vm() {
+        go("TestGovc/vm", &[]);
+    }
+
+    #[test]
+    fn tasks() {
+        go("TestGovc/tasks", &[]);
+    }
+}
+
+/// What `examples/` shows works as it stands there.
+mod examples {
+    use super::{SETUP, Unavailable, against_server, available, clients, run, venv};
+    use std::process::Command;
+
+    #[test]
+    fn cancel_task() {
+        let mut curl = Command::new("curl");
+        curl.arg("--version");
+        let curl = run(curl, SETUP).map_err(|why| Unavailable(format!("no curl: {why}")));
+        if available(curl).is_none() {
+            return;
+        }
+        let mut script = Command::new("bash");
+        script.arg(clients().join("../../examples/cancel_task.sh"));
+        let output = against_server(script, &[]);
+        for line in ["state=running progress=60 cancelled=true", "state=error progress= "] {
+            assert!(output.contains(line), "{output}");
+        }
+    }
+
+    #[test]
+    fn power_cycle() {
+        let requirements = clients().join("pyvmomi/requirements.txt");
+        let Some(venv) = available(venv("pyvmomi", &requirements)) else { return };
+        let mut script = Command::new(venv.join("bin/python"));
+        script.arg(clients().join("../../examples/power_cycle.py"));
+        let output = against_server(script, &[]);
+        assert!(output.contains("DC0_H0_VM0: poweredOff"), "{output}");
+        assert!(output.ends_with("DC0_H0_VM0: poweredOn\n"), "{output}");
+    }
+}
+
+/// Why a suite cannot run on this machine.
+struct Unavailable(String);
+
+/// Runs `tests/clients/CLIENT/test_SUITE.py` against a server started with these flags.
+fn python(client: &str, suite: &str, flags: &[&str]) {
+    let home = clients().join(client);
+    let Some(venv) = available(venv(client, &home.join("requirements.txt"))) else { return };
+    let mut command = Command::new(venv.join("bin/python"));
+    command
+        .args(["-X", "faulthandler", "-W", "ignore::ResourceWarning", "-m", "unittest"])
+        .arg(format!("test_{suite}"))
+        .current_dir(home)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    against_server(command, flags);
+}
+
+/// Runs a test of the Go module `tests/clients/govmomi` against a server started with these flags.
+fn go(test: &str, flags: &[&str]) {
+    let home = clients().join("govmomi");
+    let Some(tests) = available(go_tests(&home)) else { return };
+    let pattern: Vec<_> = test.split('/').map(|part| format!("^{part}$")).collect();
+    let mut command = Command::new(tests);
+    command
+        .arg(format!("-test.run={}", pattern.join("/")))
+        .args(["-test.timeout=80s", "-test.v"])
+        .current_dir(home);
+    against_server(command, flags);
+}
+
+fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+/// What a client prints that must succeed against a server started with these flags.
+fn against_server(mut command: Command, flags: &[&str]) -> String {
+    let server = Server::start(flags);
+    command.env("GOVC_URL", &server.url).env("NO_PROXY", "127.0.0.1");
+    match run(command, SUITE) {
+        Ok(output) => output,
+        Err(why) => panic!("{why}\n--- the server's log ---\n{}", server.stop()),
+    }
+}
+
+/// The environment, unless it cannot be had: then the test is skipped, or fails if the environment
+/// variable says that clients are required.
+fn available<T>(environment: Result<T, Unavailable>) -> Option<T> {
+    match environment {
+        Ok(environment) => Some(environment),
+        Err(Unavailable(why)) if env::var_os("VIMSIM_CLIENTS").is_some_and(|v| v == "required") => {
+            panic!("{why}")
+        }
+        Err(Unavailable(why)) => {
+            let name = thread::current().name().unwrap_or_default().to_owned();
+            // Not by `eprintln!`, which shows only what failed.
+            let _ = writeln!(io::stderr(), "skipped: {name}: {why}");
+            None
+        }
+    }
+}
+
+/// A virtual environment with the packages of a requirements file.
+fn venv(client: &str, requirements: &Path) -> Result<PathBuf, Unavailable> {
+    let recipe = fs::read_to_string(requirements).unwrap();
+    once(&format!("{client}-venv"), &recipe, |venv| {
+        let mut create = Command::new("python3");
+        create.args(["-m", "venv"]).arg(venv);
+        run(create, SETUP).map_err(|why| Unavailable(format!("no python3 with venv: {why}")))?;
+        let mut install = Command::new(venv.join("bin/python"));
+        install
+            .args(["-m", "pip", "install", "--quiet", "--no-input", "--no-deps"])
+            .arg("--requirement")
+            .arg(requirements);
+        run(install, SETUP)
+            .map_err(|why| Unavailable(format!("no packages for {client}: {why}")))?;
+        Ok(())
+    })
+}
+
+/// The Go module's tests as a program, with govc's commands in it.
+fn go_tests(home: &Path) -> Result<PathBuf, Unavailable> {
+    let mut recipe = String::new();
+    for name in ["go.mod", "commands/commands.go"] {
+        recipe += &fs::read_to_string(home.join(name)).unwrap();
+    }
+    let mut sources: Vec<_> =
+        fs::read_dir(home).unwrap().map(|file| file.unwrap().path()).collect();
+    sources.sort();
+    for source in sources.iter().filter(|path| path.extension().is_some_and(|e| e == "go")) {
+        recipe += &fs::read_to_string(source).unwrap();
+    }
+    let tool = |args: &[&str]| {
+        let mut command = Command::new("go");
+        command
+            .args(args)
+            .current_dir(home)
+            .env("CGO_ENABLED", "0")
+            .env("GOFLAGS", "-trimpath -p=2 -buildvcs=false -mod=readonly")
+            .env("GOCACHE", cache().join("go-build"));
+        command
+    };
+    let dir = once("govmomi-tests", &recipe, |dir| {
+        fs::create_dir_all(dir).unwrap();
+        run(tool(&["version"]), SETUP).map_err(|why| Unavailable(format!("no go: {why}")))?;
+        run(tool(&["mod", "download"]), SETUP)
+            .map_err(|why| Unavailable(format!("no Go modules: {why}")))?;
+        let mut build = tool(&["test", "-c", "-o"]);
+        build.arg(dir.join("tests")).arg(".");
+        run(build, SETUP).unwrap_or_else(|why| panic!("{why}"));
+        Ok(())
+    })?;
+    Ok(dir.join("tests"))
+}
+
+/// Where environments are kept, `target/clients`.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients")
+}
+
+/// A directory that was filled once for this recipe, whoever else wants it at the same time.
+fn once(
+    name: &str,
+    recipe: &str,
+    fill: impl FnOnce(&Path) -> Result<(), Unavailable>,
+) -> Result<PathBuf, Unavailable> {
+    let (dir, stamp) = (cache().join(name), cache().join(format!("{name}.recipe")));
+    fs::create_dir_all(cache()).unwrap();
+    let lock = File::create(cache().join(format!("{name}.lock"))).unwrap();
+    lock.lock().unwrap();
+    if !fs::read_to_string(&stamp).is_ok_and(|done| done == recipe) {
+        let _ = fs::remove_file(&stamp);
+        let _ = fs::remove_dir_all(&dir);
+        fill(&dir)?;
+        fs::write(&stamp, recipe).unwrap();
+    }
+    Ok(dir)
+}
+
+/// Runs a command to its end, and gives what it printed; the error is that, too.
+fn run(mut command: Command, limit: Duration) -> Result<String, String> {
+    let title = format!("{command:?}");
+    let (mut reader, writer) = io::pipe().unwrap();
+    command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut child = command.spawn().map_err(|error| format!("{title}: {error}"))?;
+    drop(command); // and its ends of the pipe
+    let (send, output) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = reader.read_to_end(&mut text);
+        let _ = send.send(String::from_utf8_lossy(&text).into_owned());
+    });
+    let (text, hung) = match output.recv_timeout(limit) {
+        Ok(text) => (text, false),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            let _ = child.kill();
+            (output.recv_timeout(Duration::from_secs(1)).unwrap_or_default(), true)
+        }
+    };
+    let status = child.wait().unwrap();
+    match (hung, status.success()) {
+        (false, true) => Ok(text),
+        (false, false) => Err(format!("{title}: {status}\n{text}")),
+        (true, _) => Err(format!("{title}: did not end in {limit:?}\n{text}")),
+    }
+}
+
+/// A server process, ended with the test.
+struct Server {
+    process: Child,
+    url: String,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts the program on a free port and waits for its ready line.
+    fn start(flags: &[&str]) -> Self {
+        let program = env::var_os("VIMSIM_CLIENTS_SERVER")
+            .unwrap_or_else(|| OsString::from(env!("CARGO_BIN_EXE_vimsim")));
+        let name = thread::current().name().unwrap_or("server").replace("::", "-");
+        let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.log"));
+        let mut process = Command::new(program)
+            .args(["-l", "127.0.0.1:0"])
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let (send, lines) = mpsc::channel();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        // Reads on after the ready line, so that the server never blocks on a full pipe.
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let mut server = Self { process, url: String::new(), log };
+        while server.url.is_empty() {
+            let Ok(line) = lines.recv_timeout(START) else {
+                panic!("the server did not say that it is ready\n{}", server.stop());
+            };
+            let url = line.split(' ').find_map(|word| word.strip_prefix("GOVC_URL="));
+            server.url = url.unwrap_or_default().to_owned();
+        }
+        server
+    }
+
+    /// Ends the server and gives its log.
+    fn stop(mut self) -> String {
+        self.end();
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn end(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
