@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::object;
 use crate::schema::{Field, Type, ty};
+use crate::value::bridge::BridgeError;
 use crate::value::{EnumValue, MoRef, Object, ObjectBuilder, Value};
 
 /// A fault of the schema with its message.
@@ -201,6 +202,13 @@ impl Fault {
     /// A required field of `field`'s owner is not set.
     pub fn missing(field: Field, owner: &str) -> Self {
         Self::invalid_request(format!("Required property {} is missing from {owner}", field.name()))
+    }
+}
+
+/// A spec that lacks what its method needs.
+impl From<BridgeError> for Fault {
+    fn from(error: BridgeError) -> Self {
+        Self::invalid_argument(&error.path())
     }
 }
 

@@ -1,1 +1,0 @@
-//! The serde bridge: typed views of values, and values from typed views.
