@@ -81,7 +81,10 @@ def changes(si, obj, paths, partial=False):
                     for change in update.changeSet:
                         yield change.name, change.val
     finally:
-        collector.DestroyPropertyCollector()
+        try:
+            collector.DestroyPropertyCollector()
+        except vim.fault.NotAuthenticated:
+            pass  # it went with its session
 
 
 class Watcher(threading.Thread):
@@ -94,6 +97,7 @@ class Watcher(threading.Thread):
 
     def run(self):
         si = connect()
+        self.session = si.content.sessionManager.currentSession.key
         try:
             for change in changes(si, vim.Task(self.moid, si._stub), self.paths):
                 self.seen.put(change)
