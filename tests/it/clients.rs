@@ -76,6 +76,11 @@ mod zeep {
     fn by_the_served_wsdl() {
         python("zeep", "zeep", &[]);
     }
+
+    #[test]
+    fn everything_fits_the_served_schema() {
+        python("zeep", "schema", &[]);
+    }
 }
 
 mod govmomi {
