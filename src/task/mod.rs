@@ -1,0 +1,26 @@
+//! Tasks as facts: what a task is and how its state may change.
+//!
+//! Everything here is pure. There is no clock (whoever asks for a change says
+//! when it is), no lock and no I/O; a [`TaskTable`] is cloned in a few
+//! instructions, so that a commit that fails simply forgets its copy.
+//!
+//! - [`state`]: the one function that changes a task's state
+//! - [`record`]: everything known about one task, neutral to protocols
+//! - [`table`]: all tasks, with what is looked up often
+//! - [`progress`]: how far a task is, and a parent by its children
+//! - [`cancel`]: what a request to cancel meets
+//! - [`history`]: how long finished tasks are kept
+
+pub mod cancel;
+pub mod history;
+pub mod progress;
+pub mod record;
+pub mod state;
+pub mod table;
+
+pub use cancel::{CancelOutcome, CancelRequest};
+pub use history::Retention;
+pub use progress::Progress;
+pub use record::{Operation, Reason, TaskDraft, TaskId, TaskRecord};
+pub use state::{Command, End, Outcome, Phase, State, Status, Target, TaskError, transition};
+pub use table::TaskTable;
