@@ -1,5 +1,8 @@
 //! One state of the inventory, which never changes again.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use crate::schema::{StaticPath, Type};
 use crate::value::{MoRef, Object, Value};
 
@@ -8,22 +11,31 @@ pub(super) type Hasher = foldhash::fast::FixedState;
 pub(super) type Objects =
     imbl::GenericHashMap<MoRef, Object, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
 
+/// What the layer above commits together with the objects.
+pub(super) type Companion = Option<Arc<dyn Any + Send + Sync>>;
+
 /// All managed objects at one version.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub(super) version: u64,
     pub(super) objects: Objects,
+    pub(super) companion: Companion,
 }
 
 impl Snapshot {
     /// A state without any object, at version zero.
     pub fn empty() -> Self {
-        Self { version: 0, objects: Objects::default() }
+        Self { version: 0, objects: Objects::default(), companion: None }
     }
 
     /// The number of the commit that made this state.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// What the layer above committed together with the objects, if it is a `T`.
+    pub fn companion<T: Any>(&self) -> Option<&T> {
+        self.companion.as_deref()?.downcast_ref()
     }
 
     /// How many objects there are.

@@ -64,10 +64,12 @@ impl Store {
         let result = change(&mut transaction)?;
         let (snapshot, changes, next_id) = transaction.finish();
         writer.next_id = next_id;
-        if changes.is_empty() {
-            return Ok((result, base.version()));
-        }
+        let Some(snapshot) = snapshot else { return Ok((result, base.version())) };
         let version = snapshot.version();
+        if changes.is_empty() {
+            self.current.store(Arc::new(snapshot));
+            return Ok((result, version));
+        }
         let commit = Commit { version, changes: changes.into() };
         // The log before the snapshot: who sees the version finds its commit.
         lock(&self.log).push(commit.clone());
@@ -122,6 +124,22 @@ mod tests {
         assert_eq!(failed, Err("no"));
         assert!(store.snapshot().is_empty());
         assert_eq!(store.since(0).map(|c| c.len()), Some(0));
+    }
+
+    #[test]
+    fn a_companion_changes_with_the_objects_and_makes_no_version() {
+        let store = Store::new();
+        let set = |number: i32, result: Result<(), &'static str>| {
+            store.commit(|tx| {
+                tx.set_companion(Arc::new(number));
+                result
+            })
+        };
+        assert_eq!(store.snapshot().companion::<i32>(), None);
+        assert_eq!(set(1, Ok(())), Ok(((), 0)));
+        assert_eq!(set(2, Err("no")), Err("no"));
+        assert_eq!(store.snapshot().companion::<i32>(), Some(&1));
+        assert_eq!(store.snapshot().companion::<u8>(), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Changes in the making: a private copy of the latest snapshot, on which
 //! everything happens or nothing.
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::changelog::{Change, ChangeKind};
-use super::snapshot::{Objects, Read, Snapshot};
+use super::snapshot::{Companion, Objects, Read, Snapshot};
 use crate::fault::Fault;
 use crate::schema::{StaticPath, Type};
 use crate::value::{IntoSlot, MoRef, Object, Value};
@@ -14,6 +16,8 @@ use crate::value::{IntoSlot, MoRef, Object, Value};
 pub struct Transaction {
     version: u64,
     objects: Objects,
+    companion: Companion,
+    companion_is_new: bool,
     changes: Vec<Change>,
     touched: HashMap<MoRef, usize>,
     next_id: u64,
@@ -24,10 +28,25 @@ impl Transaction {
         Self {
             version: base.version,
             objects: base.objects.clone(),
+            companion: base.companion.clone(),
+            companion_is_new: false,
             changes: Vec::new(),
             touched: HashMap::new(),
             next_id,
         }
+    }
+
+    /// What the layer above committed together with the objects, if it is a `T`.
+    pub fn companion<T: Any>(&self) -> Option<&T> {
+        self.companion.as_deref()?.downcast_ref()
+    }
+
+    /// Commits something together with the objects: whoever reads the next
+    /// snapshot reads both as they are after this change. It makes no version
+    /// of its own, because no object is touched by it.
+    pub fn set_companion(&mut self, companion: Arc<dyn Any + Send + Sync>) {
+        self.companion = Some(companion);
+        self.companion_is_new = true;
     }
 
     /// Takes the next number of the one counter behind generated ids and makes
@@ -119,9 +138,16 @@ impl Transaction {
         }
     }
 
-    pub(super) fn finish(self) -> (Snapshot, Vec<Change>, u64) {
-        let snapshot = Snapshot { version: self.version + 1, objects: self.objects };
-        (snapshot, self.changes, self.next_id)
+    /// The next state, unless nothing has changed, what was touched, and the
+    /// next id.
+    pub(super) fn finish(self) -> (Option<Snapshot>, Vec<Change>, u64) {
+        let touched = !self.changes.is_empty();
+        let snapshot = Snapshot {
+            version: self.version + u64::from(touched),
+            objects: self.objects,
+            companion: self.companion,
+        };
+        ((touched || self.companion_is_new).then_some(snapshot), self.changes, self.next_id)
     }
 }
 

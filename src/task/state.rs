@@ -342,9 +342,7 @@ pub fn transition(status: &Status, command: Command, now: DateTime) -> Result<St
     match command {
         Command::Start => match status.state {
             State::Queued => Ok(status.started(now)),
-            State::Running => {
-                Err(TaskError::NoWay { from: Phase::Running, to: Target::Running })
-            }
+            State::Running => Err(TaskError::NoWay { from: Phase::Running, to: Target::Running }),
             State::Done(_) => Err(TaskError::Finished),
         },
         Command::Finish(end) => match status.state {

@@ -93,7 +93,8 @@ impl TaskTable {
 
     /// The tasks above `id`: its parent first, the root last.
     pub fn ancestors(&self, id: TaskId) -> impl Iterator<Item = TaskId> {
-        std::iter::successors(self.get(id)?.parent, |id| self.get(*id)?.parent)
+        let parent = |id: TaskId| self.get(id)?.parent;
+        std::iter::successors(parent(id), move |id| parent(*id))
     }
 
     /// Adds the task that `draft` describes, queued at `now`. The root of a
@@ -115,15 +116,15 @@ impl TaskTable {
     }
 
     /// Replaces the record of a task that exists.
-    pub fn replace(&mut self, record: Arc<TaskRecord>) {
-        let Some(old) = self.records.insert(record.id, Arc::clone(&record)) else { return };
+    pub fn replace(&mut self, record: &Arc<TaskRecord>) {
+        let Some(old) = self.records.insert(record.id, Arc::clone(record)) else { return };
         if let Some(completed) = record.status().completed_at()
             && self.live.remove(&record.id).is_some()
         {
             self.finished.insert((completed, record.id));
         }
         if let Some(parent) = record.parent {
-            self.update_family(parent, Some(&old), &record);
+            self.update_family(parent, Some(&old), record);
         }
     }
 

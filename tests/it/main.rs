@@ -7,3 +7,4 @@ mod property_path;
 mod schema;
 mod schema_build;
 mod soap_codec;
+mod tasks_engine;

@@ -1,0 +1,227 @@
+//! The one way in which anything changes: inventory and tasks, both or
+//! neither, and the tasks as objects of the same commit.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::clock::Clock;
+use super::director::{Director, Plan};
+use super::driver::Event;
+use super::job::Job;
+use super::scheduler::{Scheduler, Ticket, Weight};
+use super::tx::{Tables, Tx};
+use crate::fault::Fault;
+use crate::ids::Ids;
+use crate::inventory::{Store, Transaction};
+use crate::task::{Retention, TaskId, TaskRecord, TaskTable};
+use crate::value::{DateTime, MoRef, Object};
+
+/// How tasks look to whoever reads the inventory. It is called inside commits
+/// and cannot fail: what it cannot do it leaves.
+pub trait Projection: Send + Sync {
+    /// The properties of the managed object that shows the task.
+    fn project(&self, task: &TaskRecord) -> Object;
+
+    /// A task changed, or was created if there is no `old` one: the place to
+    /// keep lists of tasks up to date. Several changes of one commit are one.
+    fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {
+        let _ = (tx, old, new);
+    }
+
+    /// A finished task is forgotten; its object is gone already.
+    fn on_forget(&self, tx: &mut Transaction, task: &TaskRecord) {
+        let _ = (tx, task);
+    }
+}
+
+/// The clock and the queue, which outlive an engine until its thread has seen
+/// that it is gone.
+#[derive(Debug)]
+pub(super) struct Timing {
+    pub(super) clock: Clock,
+    pub(super) scheduler: Scheduler<Event>,
+}
+
+/// What all handles of one engine share.
+pub(super) struct Core {
+    pub(super) store: Arc<Store>,
+    pub(super) timing: Arc<Timing>,
+    pub(super) ids: Arc<Ids>,
+    pub(super) projection: Box<dyn Projection>,
+    pub(super) director: Arc<dyn Director>,
+    pub(super) retention: Retention,
+    /// The jobs at work. Used inside commits, which come one at a time.
+    pub(super) jobs: Mutex<Jobs>,
+    /// Held by whoever does what is due, so that it is done in order.
+    pub(super) pump: Mutex<()>,
+}
+
+/// The jobs at work and what they wait for, besides time.
+#[derive(Default)]
+pub(super) struct Jobs {
+    pub(super) entries: HashMap<TaskId, Entry>,
+    watches: HashMap<MoRef, SmallVec<[TaskId; 1]>>,
+    /// The next cleaning of finished tasks.
+    sweep: Option<Ticket>,
+}
+
+/// One job at work.
+pub(super) struct Entry {
+    pub(super) job: Box<dyn Job>,
+    pub(super) asked: Duration,
+    pub(super) plan: Plan,
+    /// Its time has passed: it may be completed.
+    pub(super) due: bool,
+    pub(super) timers: SmallVec<[Ticket; 3]>,
+    watched: Vec<MoRef>,
+}
+
+impl Jobs {
+    /// From now on the job is asked again when one of the objects changes.
+    pub(super) fn watch(&mut self, id: TaskId, objects: Vec<MoRef>) {
+        self.unwatch(id);
+        for object in &objects {
+            self.watches.entry(object.clone()).or_default().push(id);
+        }
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.watched = objects;
+        }
+    }
+
+    fn unwatch(&mut self, id: TaskId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        for object in std::mem::take(&mut entry.watched) {
+            if let Some(waiting) = self.watches.get_mut(&object) {
+                waiting.retain(|waiting| *waiting != id);
+                if waiting.is_empty() {
+                    self.watches.remove(&object);
+                }
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Runs `change`; see [`super::Engine::commit`]. Does not do what becomes
+    /// due by it.
+    pub(super) fn commit<T>(
+        &self,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let now = self.timing.clock.now();
+        let (result, _) = self.store.commit(|transaction| -> Result<T, Fault> {
+            let tables = transaction.companion::<Tables>().cloned().unwrap_or_default();
+            let mut tx = Tx::new(transaction, tables, now, &self.ids);
+            let result = change(&mut tx)?;
+            self.project(&mut tx);
+            self.publish(tx);
+            Ok(result)
+        })?;
+        Ok(result)
+    }
+
+    /// Shows the changed tasks in the inventory.
+    fn project(&self, tx: &mut Tx<'_>) {
+        for (id, old) in std::mem::take(&mut tx.touched) {
+            let new = tx.task(id).cloned();
+            let inventory = tx.inventory();
+            match (&old, &new) {
+                (old, Some(new)) => {
+                    inventory.insert(new.mo.clone(), self.projection.project(new));
+                    self.projection.on_change(inventory, old.as_deref(), new);
+                }
+                (Some(old), None) => {
+                    inventory.remove(&old.mo);
+                    self.projection.on_forget(inventory, old);
+                }
+                (None, None) => {}
+            }
+            tx.touched.insert(id, old);
+        }
+    }
+
+    /// Nothing can go wrong any more: the change becomes what is.
+    fn publish(&self, mut tx: Tx<'_>) {
+        let now = tx.now();
+        let mut jobs = lock(&self.jobs);
+        for (id, _) in tx.touched.iter().filter(|(_, old)| old.is_some()) {
+            if tx.task(*id).is_none_or(|record| record.state().is_done()) {
+                jobs.unwatch(*id);
+                let timers = jobs.entries.remove(id).map(|entry| entry.timers);
+                for timer in timers.unwrap_or_default() {
+                    self.timing.scheduler.cancel(timer);
+                }
+            }
+        }
+        for submitted in std::mem::take(&mut tx.submitted) {
+            // Submitted and cancelled in one change: there is nothing to do.
+            if tx.task(submitted.id).is_none_or(|record| record.state().is_done()) {
+                continue;
+            }
+            let entry = Entry {
+                job: submitted.job,
+                asked: submitted.asked,
+                plan: Plan { running: submitted.asked },
+                due: false,
+                timers: SmallVec::new(),
+                watched: Vec::new(),
+            };
+            jobs.entries.insert(submitted.id, entry);
+        }
+        let mut events = std::mem::take(&mut tx.events);
+        if !jobs.watches.is_empty() {
+            for change in tx.changes() {
+                for id in jobs.watches.get(&change.object).into_iter().flatten() {
+                    events.push(Event::Proceed(*id));
+                }
+            }
+        }
+        for event in events {
+            self.timing.scheduler.schedule(now, Weight::Work, event);
+        }
+        self.plan_sweep(&mut jobs, &tx.tables, now);
+        drop(jobs);
+        tx.keep_tables();
+    }
+
+    /// Sees to it that a cleaning comes when one is needed, no earlier.
+    fn plan_sweep(&self, jobs: &mut Jobs, tables: &Tables, now: DateTime) {
+        let Some(next) = self.retention.next(&tables.tasks, now) else { return };
+        match jobs.sweep {
+            Some(ticket) if ticket.due() <= next => return,
+            Some(ticket) => drop(self.timing.scheduler.cancel(ticket)),
+            None => {}
+        }
+        jobs.sweep = Some(self.timing.scheduler.schedule(next, Weight::Background, Event::Sweep));
+    }
+
+    /// The tasks as they are.
+    pub(super) fn tasks(&self) -> TaskTable {
+        let snapshot = self.store.snapshot();
+        snapshot.companion::<Tables>().map(|tables| tables.tasks.clone()).unwrap_or_default()
+    }
+
+    /// A cleaning has come; whether another one is needed is seen after it.
+    pub(super) fn sweep_came(&self) {
+        lock(&self.jobs).sweep = None;
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.store)
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A panic inside a commit happens before anything is published, and jobs are
+/// ended after one, so the state behind a poisoned lock is whole.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

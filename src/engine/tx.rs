@@ -1,0 +1,309 @@
+//! A change in the making, of the inventory and of the tasks together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::admission::{Admission, Answer};
+use super::driver::Event;
+use super::job::{Job, TaskSpec};
+use crate::fault::Fault;
+use crate::ids::Ids;
+use crate::inventory::{Read, Transaction};
+use crate::task::state::cancel_by;
+use crate::task::{
+    CancelOutcome, Command, Progress, State, TaskDraft, TaskId, TaskRecord, TaskTable, cancel,
+};
+use crate::value::{DateTime, MoRef, Object, Str, Value};
+
+/// What is committed together with the inventory, as its companion. A copy
+/// costs a few pointers, so a change works on one and a failure forgets it.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    pub(super) tasks: TaskTable,
+    pub(super) admission: Admission,
+    /// The key that the latest event got.
+    pub(super) event_key: i32,
+    /// The time of the latest commit; the next one is not earlier.
+    pub(super) time: DateTime,
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            tasks: TaskTable::new(),
+            admission: Admission::default(),
+            event_key: 0,
+            time: DateTime::EPOCH,
+        }
+    }
+}
+
+/// A job that was submitted in this change.
+pub(super) struct Submitted {
+    pub(super) id: TaskId,
+    pub(super) job: Box<dyn Job>,
+    pub(super) asked: Duration,
+}
+
+/// A change in the making: an inventory [`Transaction`], and with it the tasks.
+/// All of it happens or nothing; see [`super::Engine::commit`].
+pub struct Tx<'a> {
+    inventory: &'a mut Transaction,
+    ids: &'a Ids,
+    pub(super) tables: Tables,
+    /// The tasks that changed, as they were before.
+    pub(super) touched: BTreeMap<TaskId, Option<Arc<TaskRecord>>>,
+    pub(super) submitted: Vec<Submitted>,
+    /// What the driver has to do once this has happened.
+    pub(super) events: Vec<Event>,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(
+        inventory: &'a mut Transaction,
+        mut tables: Tables,
+        now: DateTime,
+        ids: &'a Ids,
+    ) -> Self {
+        tables.time = tables.time.max(now);
+        Self {
+            inventory,
+            ids,
+            tables,
+            touched: BTreeMap::new(),
+            submitted: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The time of this change. Changes that follow one another have times
+    /// that do, too.
+    pub fn now(&self) -> DateTime {
+        self.tables.time
+    }
+
+    /// The source of ids and chance.
+    pub fn ids(&self) -> &'a Ids {
+        self.ids
+    }
+
+    /// All tasks.
+    pub fn tasks(&self) -> &TaskTable {
+        &self.tables.tasks
+    }
+
+    /// The task with this number.
+    pub fn task(&self, id: TaskId) -> Option<&Arc<TaskRecord>> {
+        self.tables.tasks.get(id)
+    }
+
+    /// The task that a reference names.
+    pub fn find_task(&self, mo: &MoRef) -> Result<&Arc<TaskRecord>, Fault> {
+        self.tables.tasks.find(mo).ok_or_else(|| Fault::not_found(mo))
+    }
+
+    /// The task that holds `entity`, if one does.
+    pub fn holder(&self, entity: &MoRef) -> Option<TaskId> {
+        self.tables.admission.holder(entity)
+    }
+
+    /// The next event key, which is unique and rises.
+    pub fn next_event_key(&mut self) -> i32 {
+        self.tables.event_key = self.tables.event_key.saturating_add(1);
+        self.tables.event_key
+    }
+
+    /// Adds a task whose work `job` does, once what it needs is free.
+    pub fn submit(&mut self, spec: TaskSpec, job: Box<dyn Job>) -> Result<MoRef, Fault> {
+        let (busy, asked) = (spec.busy, spec.duration);
+        let record = self.add(spec, true)?;
+        let id = record.id;
+        let above: Vec<TaskId> = self.tables.tasks.ancestors(id).collect();
+        match self.tables.admission.request(id, above, record.locks(), busy) {
+            Answer::Granted => self.events.push(Event::Start(id)),
+            Answer::Waits => {}
+            Answer::Refused(holder) => self.events.push(Event::Refuse(id, holder)),
+        }
+        self.submitted.push(Submitted { id, job, asked });
+        Ok(record.mo.clone())
+    }
+
+    /// Adds a task whose creator does the work and says how it goes.
+    pub fn create_task(&mut self, spec: TaskSpec) -> Result<Arc<TaskRecord>, Fault> {
+        self.add(spec, false)
+    }
+
+    fn add(&mut self, spec: TaskSpec, driven: bool) -> Result<Arc<TaskRecord>, Fault> {
+        if spec.parent.is_some_and(|parent| self.task(parent).is_none()) {
+            return Err(Fault::invalid_argument("parentTaskKey"));
+        }
+        let mut entity_name = spec.entity_name;
+        if let Some(entity) = &spec.entity {
+            let Some(properties) = self.get(entity) else { return Err(Fault::not_found(entity)) };
+            entity_name = entity_name
+                .or_else(|| properties.field("name").and_then(Value::as_str).map(Str::from));
+        }
+        let event_chain_id = match spec.event_chain_id {
+            Some(chain) => chain,
+            None => self.next_event_key(),
+        };
+        let draft = TaskDraft {
+            operation: spec.operation,
+            description_id: spec.description_id,
+            label: spec.label,
+            entity: spec.entity,
+            entity_name,
+            locks: if driven { spec.locks } else { Vec::new() },
+            cancelable: spec.cancelable,
+            driven,
+            reason: spec.reason,
+            owner: spec.owner,
+            parent: spec.parent,
+            event_chain_id,
+            change_tag: spec.change_tag,
+            activation_id: spec.activation_id,
+            description: spec.description,
+        };
+        let record = self.tables.tasks.add(draft, self.tables.time);
+        self.touched.insert(record.id, None);
+        self.follow(record.parent);
+        Ok(record)
+    }
+
+    /// Changes the status of a task. What it held goes to the next in line
+    /// when it ends, and its parent's progress follows.
+    pub fn apply(&mut self, id: TaskId, command: Command) -> Result<(), Fault> {
+        let Some(old) = self.task(id).cloned() else { return Err(Fault::not_found(&id.moref())) };
+        let new = old.after(command, self.tables.time)?;
+        if new.status() == old.status() {
+            return Ok(());
+        }
+        let (ended, parent) = (new.state().is_done(), new.parent);
+        self.put(old, new);
+        if ended {
+            let next = self.tables.admission.release(id);
+            self.events.extend(next.into_iter().map(Event::Start));
+        }
+        self.follow(parent);
+        Ok(())
+    }
+
+    /// Says how far the work of a task is.
+    pub fn report(&mut self, id: TaskId, progress: Progress) -> Result<(), Fault> {
+        self.apply(id, Command::Report(progress))
+    }
+
+    /// Says in words where the work of a task is.
+    pub fn describe(&mut self, id: TaskId, message: Object) -> Result<(), Fault> {
+        self.apply(id, Command::Describe(message))
+    }
+
+    /// Keeps something that only one protocol knows of a task.
+    pub fn set_extra(&mut self, id: TaskId, name: Str, value: Option<Value>) -> Result<(), Fault> {
+        let Some(old) = self.task(id).cloned() else { return Err(Fault::not_found(&id.moref())) };
+        let new = old.with_extra(name, value);
+        self.put(old, new);
+        Ok(())
+    }
+
+    /// Asks for a task to be cancelled, and with it all tasks below it that
+    /// can be. A job that has not begun ends at once; one that runs stops soon
+    /// after; a task without a job only carries the wish, its owner ends it.
+    pub fn cancel(&mut self, id: TaskId, by: Option<Str>) -> CancelOutcome {
+        let outcome = cancel::judge(self.task(id).map(|record| record.status()));
+        if outcome != CancelOutcome::Accepted {
+            return outcome;
+        }
+        if self.apply(id, cancel_by(by, self.tables.time)).is_err() {
+            return CancelOutcome::Finished;
+        }
+        let children: Vec<TaskId> = self.tables.tasks.children(id).map(|task| task.id).collect();
+        for child in children {
+            self.cancel(child, None);
+        }
+        let Some(record) = self.task(id).filter(|record| record.driven) else { return outcome };
+        match record.state() {
+            State::Queued => {
+                let end = crate::task::End::Cancelled(Fault::request_canceled());
+                let ended = self.apply(id, Command::Finish(end));
+                debug_assert!(ended.is_ok(), "a queued task can end");
+            }
+            State::Running => self.events.push(Event::Proceed(id)),
+            State::Done(_) => {}
+        }
+        outcome
+    }
+
+    /// Forgets a task that has ended.
+    pub(super) fn forget(&mut self, id: TaskId) {
+        if let Some(record) = self.tables.tasks.forget(id) {
+            self.touched.entry(id).or_insert(Some(record));
+        }
+    }
+
+    /// Commits the tables together with the inventory.
+    pub(super) fn keep_tables(self) {
+        let changed = !self.touched.is_empty()
+            || self
+                .inventory
+                .companion::<Tables>()
+                .is_none_or(|before| before.event_key != self.tables.event_key);
+        if changed {
+            self.inventory.set_companion(Arc::new(self.tables));
+        }
+    }
+
+    /// The inventory part of the change.
+    pub(super) fn inventory(&mut self) -> &mut Transaction {
+        self.inventory
+    }
+
+    fn put(&mut self, old: Arc<TaskRecord>, new: TaskRecord) {
+        self.tables.tasks.replace(&Arc::new(new));
+        self.touched.entry(old.id).or_insert(Some(old));
+    }
+
+    /// A running parent is as far as its children are; see
+    /// [`crate::task::progress::Family::progress`].
+    fn follow(&mut self, parent: Option<TaskId>) {
+        let Some(parent) = parent else { return };
+        if self.task(parent).is_some_and(|record| record.state() == State::Running) {
+            let progress = self.tables.tasks.family(parent).progress();
+            let followed = self.report(parent, progress);
+            debug_assert!(followed.is_ok(), "a running task can report");
+        }
+    }
+}
+
+impl Deref for Tx<'_> {
+    type Target = Transaction;
+
+    fn deref(&self) -> &Transaction {
+        self.inventory
+    }
+}
+
+impl DerefMut for Tx<'_> {
+    fn deref_mut(&mut self) -> &mut Transaction {
+        self.inventory
+    }
+}
+
+impl Read for Tx<'_> {
+    fn get(&self, mo: &MoRef) -> Option<&Object> {
+        self.inventory.get(mo)
+    }
+}
+
+impl fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx")
+            .field("now", &self.tables.time)
+            .field("inventory", &self.inventory)
+            .field("tasks", &self.touched.keys())
+            .finish_non_exhaustive()
+    }
+}
