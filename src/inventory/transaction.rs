@@ -64,8 +64,9 @@ impl Transaction {
 
     /// Adds an object with its properties; an object of that name is replaced.
     pub fn insert(&mut self, mo: MoRef, properties: Object) {
-        let old = self.objects.insert(mo.clone(), properties);
-        self.note(&mo, if old.is_none() { ChangeKind::Created } else { ChangeKind::Modified });
+        let known = self.objects.contains_key(&mo);
+        self.note(&mo, if known { ChangeKind::Modified } else { ChangeKind::Created });
+        self.objects.insert(mo, properties);
     }
 
     /// Removes an object; whether it was there.

@@ -13,7 +13,7 @@ use vimsim::ids::Ids;
 use vimsim::inventory::{Read, Snapshot, Store, Transaction};
 use vimsim::schema::ty;
 use vimsim::task::{
-    CancelOutcome, Operation, Outcome, Retention, State, Target, TaskId, TaskRecord,
+    CancelOutcome, Operation, Outcome, Progress, Retention, State, Target, TaskId, TaskRecord,
 };
 use vimsim::value::{DateTime, MoRef, Object, Str, Value};
 use vimsim::{object, path};
@@ -45,7 +45,7 @@ impl Projection for Plain {
                 cancelable: status.cancelable(),
                 error: status.error().map(Fault::localized),
                 result: status.result(),
-                progress: status.progress().map(|progress| progress.percent()),
+                progress: status.progress().map(Progress::percent),
                 queueTime: status.queued_at(),
                 startTime: status.started_at(),
                 completeTime: status.completed_at(),
@@ -97,7 +97,7 @@ fn fault(engine: &Engine, task: &MoRef) -> Fault {
 }
 
 fn progress(engine: &Engine, task: &MoRef) -> Option<i32> {
-    engine.task(task).expect("a task").status().progress().map(|progress| progress.percent())
+    engine.task(task).expect("a task").status().progress().map(Progress::percent)
 }
 
 pub(crate) fn spec(vm: &MoRef) -> TaskSpec {
