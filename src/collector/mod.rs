@@ -3,6 +3,40 @@
 //! Nothing here changes the inventory. A [`Source`] is what one caller sees at
 //! one moment: a snapshot, plus what only the caller's session has (views,
 //! filters), plus what is computed (a server's clock).
+//!
+//! ```text
+//!   PropertyFilterSpec ──► spec ──► FilterSpec
+//!                                     │
+//!        once:   traverse ──► retrieve, page        (Retrieve*, Fetch)
+//!     standing:  membership ──► updates ──► wait    (CreateFilter, WaitForUpdates*)
+//!                    │                       ▲
+//!                    └──► subscriptions ─────┘  woken by commits, and only by those
+//! ```
+//!
+//! - [`spec`]: a filter's specification, checked against the schema and compiled
+//! - [`property`]: the selected properties of one type and how they are read
+//! - [`traverse`]: the objects a specification selects, found by one walk
+//! - [`membership`]: the same set, kept up to date change by change
+//! - [`retrieve`], [`page`]: reading once, whole or page by page
+//! - [`updates`]: what a filter has told its client, and what it tells next
+//! - [`versions`]: where a client can go on from
+//! - [`wait`]: waiting and cancelling; the collector itself
+//! - [`subscriptions`]: which filter depends on which object
+
+pub mod membership;
+pub mod page;
+pub mod property;
+pub mod retrieve;
+pub mod spec;
+pub mod subscriptions;
+pub mod traverse;
+pub mod updates;
+pub mod versions;
+pub mod wait;
+
+pub use spec::FilterSpec;
+pub use subscriptions::Subscriptions;
+pub use wait::{Collector, Limits, Wait};
 
 use crate::fault::Fault;
 use crate::schema::Field;
@@ -21,4 +55,9 @@ pub trait Source {
     /// Whether the caller may read a property of `mo`; the fault goes into the
     /// missing set.
     fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault>;
+
+    /// The moment: a number that is another one whenever anything that
+    /// [`Source::get`] shows may be another. What a filter reads before it has
+    /// subscribed is read again if the moment has passed meanwhile.
+    fn version(&self) -> u64;
 }

@@ -148,12 +148,16 @@ pub fn key_text(item: &Value) -> Option<String> {
         other => other,
     };
     match held {
-        Value::Ref(mo) => Some(format!("\"{}\"", mo.id())),
+        Value::Ref(mo) => Some(quoted(mo.id())),
         Value::Byte(_) | Value::Short(_) | Value::Int(_) | Value::Long(_) => {
             held.as_i64().map(|number| number.to_string())
         }
-        _ => held.as_str().map(|text| format!("\"{text}\"")),
+        _ => held.as_str().map(quoted),
     }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Whether the elements of an array declared as `element` are told apart by

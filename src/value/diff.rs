@@ -4,9 +4,11 @@
 //! there. Elements of keyed arrays are named by their key: one that joined is
 //! an `add`, one that left a `remove`; arrays without keys are assigned whole.
 
+use std::collections::{HashMap, HashSet};
+
 use super::access::{is_keyed, key_text};
 use super::{Array, Object, Value};
-use crate::schema::Type;
+use crate::schema::Kind;
 
 /// What happened to the place that a change names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,39 +79,69 @@ pub fn objects(path: &str, old: &Object, new: &Object, out: &mut Vec<Change>) {
 }
 
 fn arrays(path: &str, old: &Array, new: &Array, out: &mut Vec<Change>) {
-    if old == new {
+    let (before, after, tail) = differing(old.items(), new.items());
+    if before.is_empty() && after.is_empty() {
         return;
     }
-    let keys = |array: &Array, element: Type| {
-        if !is_keyed(element) {
-            return None;
-        }
-        let keys: Option<Vec<String>> = array.items().iter().map(key_text).collect();
-        keys.filter(|keys| {
-            let mut seen = std::collections::HashSet::new();
-            keys.iter().all(|key| seen.insert(key.as_str()))
-        })
-    };
-    let (Some(old_keys), Some(new_keys)) = (keys(old, old.element()), keys(new, new.element()))
-    else {
-        return assign(path, Some(Value::Array(new.clone())), out);
-    };
-    let before: std::collections::HashMap<&str, &Value> =
-        old_keys.iter().map(String::as_str).zip(old.items()).collect();
-    let after: std::collections::HashSet<&str> = new_keys.iter().map(String::as_str).collect();
     let start = out.len();
-    for key in old_keys.iter().filter(|key| !after.contains(key.as_str())) {
+    if by_key(path, old, new, (before, after, tail), out).is_none() {
+        out.truncate(start);
+        assign(path, Some(Value::Array(new.clone())), out);
+    }
+}
+
+/// What is left of two lists without what they begin and end with alike, and
+/// how long that end is.
+fn differing<'v>(old: &'v [Value], new: &'v [Value]) -> (&'v [Value], &'v [Value], usize) {
+    let front = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    let (old, new) = (old.get(front..).unwrap_or_default(), new.get(front..).unwrap_or_default());
+    let back = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let middle = |list: &'v [Value]| list.get(..list.len() - back).unwrap_or_default();
+    (middle(old), middle(new), back)
+}
+
+/// Tells which elements left, changed and joined, if that says it all: keys
+/// tell the elements apart, and what joined stands at the end.
+fn by_key(
+    path: &str,
+    old: &Array,
+    new: &Array,
+    (before, after, tail): (&[Value], &[Value], usize),
+    out: &mut Vec<Change>,
+) -> Option<()> {
+    let old_keys = keys(old, before)?;
+    let new_keys = keys(new, after)?;
+    let kept: HashSet<&str> = new_keys.iter().map(String::as_str).collect();
+    let known: HashMap<&str, &Value> = old_keys.iter().map(String::as_str).zip(before).collect();
+    let stayed = old_keys.iter().filter(|key| kept.contains(key.as_str()));
+    let joined = new_keys.iter().filter(|key| !known.contains_key(key.as_str()));
+    if !stayed.chain(joined.clone()).eq(&new_keys) || (tail > 0 && joined.count() > 0) {
+        return None;
+    }
+    for key in old_keys.iter().filter(|key| !kept.contains(key.as_str())) {
         out.push(Change { path: format!("{path}[{key}]"), op: Op::Remove, value: None });
     }
-    for (key, item) in new_keys.iter().zip(new.items()) {
+    for (key, item) in new_keys.iter().zip(after) {
         let place = format!("{path}[{key}]");
-        match before.get(key.as_str()) {
+        match known.get(key.as_str()) {
             None => out.push(Change { path: place, op: Op::Add, value: Some(item.clone()) }),
             Some(old) => changed(&place, old, item, out),
         }
     }
-    // The same elements in another order: only the whole array can say so.
-    if out.len() == start {
-        assign(path, Some(Value::Array(new.clone())), out);
+    Some(())
+}
+
+/// The keys of `part` of an array, if the array's elements have keys and each
+/// its own. References are taken to be distinct: the arrays of them are sets.
+fn keys(array: &Array, part: &[Value]) -> Option<Vec<String>> {
+    if !is_keyed(array.element()) {
+        return None;
     }
+    if array.element().kind() == Kind::Data {
+        let mut seen = HashSet::with_capacity(array.len());
+        if !array.items().iter().all(|item| key_text(item).is_some_and(|key| seen.insert(key))) {
+            return None;
+        }
+    }
+    part.iter().map(key_text).collect()
 }

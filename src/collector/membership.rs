@@ -1,0 +1,329 @@
+//! The objects that a standing filter selects, kept up to date change by change.
+//!
+//! The same walk as [`traverse`](super::traverse), but it remembers: for each
+//! object in how many ways it is reached, and what each traversal that was
+//! applied to it has found. When an object changes, only its own traversals are
+//! read again, and only what they find more or less of is followed. Work is in
+//! proportion to what changed.
+//!
+//! Counting alone cannot see that two objects which lead to each other have
+//! been cut off from the roots. So when an object that leads on loses one way
+//! and keeps another, which can be part of a circle, the walk starts over; that
+//! happens when a part of the inventory moves, not when something changes.
+
+use std::collections::{HashMap, HashSet};
+
+use smallvec::SmallVec;
+
+use super::Source;
+use super::spec::FilterSpec;
+use super::subscriptions::Subscriber;
+use super::traverse::{read, references};
+use crate::value::{MoRef, Value};
+
+type Hasher = foldhash::fast::FixedState;
+
+/// The walk of one filter over the inventory.
+#[derive(Debug, Default)]
+pub struct Membership {
+    nodes: HashMap<MoRef, Node, Hasher>,
+    /// For objects that others are computed from: which ones.
+    dependents: HashMap<MoRef, SmallVec<[MoRef; 1]>, Hasher>,
+    /// Objects that may be cut off without their count showing it.
+    doubtful: Vec<MoRef>,
+}
+
+/// What the walk knows of an object that it reached, whether it exists or not.
+#[derive(Debug, Default)]
+struct Node {
+    /// In which ways it is reached, and how often in each.
+    ways: SmallVec<[(u32, u32); 1]>,
+    /// Most objects lead nowhere and are computed from nothing.
+    onward: Option<Box<Onward>>,
+}
+
+/// Where an object leads.
+#[derive(Debug, Default)]
+struct Onward {
+    /// What each applied traversal has found.
+    found: SmallVec<[(u32, Option<Value>); 2]>,
+    depends: Vec<MoRef>,
+}
+
+/// One way to an object that came or went.
+enum Step {
+    Come(MoRef, u32),
+    Go(MoRef, u32),
+}
+
+/// What a change of membership works with.
+pub struct Walk<'w, S> {
+    /// What is selected.
+    pub spec: &'w FilterSpec,
+    /// What the caller sees.
+    pub source: &'w S,
+    /// The filter's subscriptions.
+    pub subscriber: &'w mut Subscriber,
+    /// Takes the objects that may have joined, changed or left.
+    pub affected: &'w mut dyn FnMut(&MoRef),
+    /// Objects subscribed to for the first time, which `source` may show as
+    /// they were before.
+    pub fresh: Vec<MoRef>,
+}
+
+impl<S: Source> Walk<'_, S> {
+    fn subscribe(&mut self, mo: &MoRef) {
+        if self.subscriber.subscribe(mo) {
+            self.fresh.push(mo.clone());
+        }
+    }
+}
+
+impl Membership {
+    /// How many objects the walk has reached, those included that it only
+    /// walked through.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether the walk has reached nothing.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Whether `mo`, if it exists, is selected.
+    pub fn selects(&self, spec: &FilterSpec, mo: &MoRef) -> bool {
+        self.nodes
+            .get(mo)
+            .is_some_and(|node| node.ways.iter().any(|(way, _)| !spec.skips(*way)))
+    }
+
+    /// Walks from the roots and forgets what was known before.
+    pub fn start<S: Source>(&mut self, walk: &mut Walk<'_, S>) {
+        let before = std::mem::take(self);
+        let roots = walk.spec.roots().iter();
+        let mut steps: Vec<Step> =
+            roots.rev().map(|root| Step::Come(root.object.clone(), root.arrival)).collect();
+        self.run(walk, &mut steps);
+        for mo in before.nodes.keys().filter(|mo| !self.nodes.contains_key(mo)) {
+            (walk.affected)(mo);
+        }
+        let (nodes, dependents) = (&self.nodes, &self.dependents);
+        walk.subscriber.retain(|mo| nodes.contains_key(mo) || dependents.contains_key(mo));
+    }
+
+    /// Takes in that `objects` may have changed, come into being, or gone.
+    pub fn changed<S: Source>(&mut self, walk: &mut Walk<'_, S>, objects: &[MoRef]) {
+        for mo in objects {
+            self.reread(walk, mo);
+            for dependent in self.dependents.get(mo).cloned().unwrap_or_default() {
+                self.reread(walk, &dependent);
+            }
+        }
+        let doubtful = std::mem::take(&mut self.doubtful);
+        if doubtful.iter().any(|mo| self.nodes.contains_key(mo)) {
+            self.start(walk);
+        }
+    }
+
+    fn reread<S: Source>(&mut self, walk: &mut Walk<'_, S>, mo: &MoRef) {
+        let Some(node) = self.nodes.get_mut(mo) else { return };
+        (walk.affected)(mo);
+        let object = walk.source.get(mo);
+        let mut steps = Vec::new();
+        for (index, found) in node.onward.iter_mut().flat_map(|onward| &mut onward.found) {
+            let Some(traversal) = walk.spec.traversal(*index) else { continue };
+            let now = object
+                .as_ref()
+                .and_then(|object| read(walk.source, mo, object, &traversal.property));
+            compare(found.as_ref(), now.as_ref(), traversal.arrival, &mut steps);
+            *found = now;
+        }
+        self.depend(walk, mo);
+        // Taken from the end: what comes before what goes, and each in its order.
+        steps.reverse();
+        steps.sort_by_key(|step| matches!(step, Step::Come(..)));
+        self.run(walk, &mut steps);
+    }
+
+    /// Takes `steps` from the end, and those that follow from them.
+    fn run<S: Source>(&mut self, walk: &mut Walk<'_, S>, steps: &mut Vec<Step>) {
+        while let Some(step) = steps.pop() {
+            match step {
+                Step::Come(mo, way) => self.come(walk, mo, way, steps),
+                Step::Go(mo, way) => self.go(walk, &mo, way, steps),
+            }
+        }
+    }
+
+    fn come<S: Source>(
+        &mut self,
+        walk: &mut Walk<'_, S>,
+        mo: MoRef,
+        way: u32,
+        steps: &mut Vec<Step>,
+    ) {
+        let known = self.nodes.contains_key(&mo);
+        if !known {
+            walk.subscribe(&mo);
+        }
+        let node = self.nodes.entry(mo.clone()).or_default();
+        if let Some((_, count)) = node.ways.iter_mut().find(|(other, _)| *other == way) {
+            *count += 1;
+            return;
+        }
+        node.ways.push((way, 1));
+        (walk.affected)(&mo);
+        let mut object = None;
+        let start = steps.len();
+        for (index, traversal) in walk.spec.applied(way, mo.ty()) {
+            let onward = node.onward.get_or_insert_default();
+            if onward.found.iter().any(|(other, _)| *other == index) {
+                continue;
+            }
+            let object = object.get_or_insert_with(|| walk.source.get(&mo));
+            let found = object
+                .as_ref()
+                .and_then(|object| read(walk.source, &mo, object, &traversal.property));
+            steps.extend(
+                references(found.as_ref())
+                    .iter()
+                    .filter_map(Value::as_moref)
+                    .map(|to| Step::Come(to.clone(), traversal.arrival)),
+            );
+            onward.found.push((index, found));
+        }
+        // Taken from the end, and the first is to be first.
+        if let Some(added) = steps.get_mut(start..) {
+            added.reverse();
+        }
+        if !known {
+            self.depend(walk, &mo);
+        }
+    }
+
+    fn go<S: Source>(
+        &mut self,
+        walk: &mut Walk<'_, S>,
+        mo: &MoRef,
+        way: u32,
+        steps: &mut Vec<Step>,
+    ) {
+        let Some(node) = self.nodes.get_mut(mo) else { return };
+        let Some(place) = node.ways.iter().position(|(other, _)| *other == way) else { return };
+        if let Some((_, count)) = node.ways.get_mut(place)
+            && *count > 1
+        {
+            *count -= 1;
+        } else {
+            node.ways.remove(place);
+            (walk.affected)(mo);
+        }
+        if node.ways.is_empty() {
+            let node = self.nodes.remove(mo).unwrap_or_default();
+            if let Some(onward) = node.onward {
+                for (index, found) in &onward.found {
+                    leave(walk.spec, *index, found.as_ref(), steps);
+                }
+                self.release(walk, mo, &onward.depends);
+            }
+            if !self.dependents.contains_key(mo) {
+                walk.subscriber.unsubscribe(mo);
+            }
+            return;
+        }
+        let Some(onward) = &mut node.onward else { return };
+        // What leads nowhere is in no circle.
+        if node.ways.iter().any(|(way, _)| walk.spec.is_recursive(*way))
+            && onward.found.iter().any(|(_, found)| !references(found.as_ref()).is_empty())
+        {
+            self.doubtful.push(mo.clone());
+        }
+        let ways = &node.ways;
+        onward.found.retain(|(index, found)| {
+            let applies = ways.iter().any(|(way, _)| walk.spec.selects(*way, *index));
+            if !applies {
+                leave(walk.spec, *index, found.as_ref(), steps);
+            }
+            applies
+        });
+    }
+
+    /// Learns again which objects `mo` is computed from.
+    fn depend<S: Source>(&mut self, walk: &mut Walk<'_, S>, mo: &MoRef) {
+        let mut depends = Vec::new();
+        walk.source.depends(mo, &mut |other| depends.push(other.clone()));
+        let Some(node) = self.nodes.get_mut(mo) else { return };
+        let before = node.onward.as_mut().map(|onward| std::mem::take(&mut onward.depends));
+        let before = before.unwrap_or_default();
+        if depends.is_empty() && before.is_empty() {
+            return;
+        }
+        node.onward.get_or_insert_default().depends.clone_from(&depends);
+        let kept: HashSet<&MoRef> = before.iter().collect();
+        for other in depends.iter().filter(|other| !kept.contains(other)) {
+            walk.subscribe(other);
+            self.dependents.entry(other.clone()).or_default().push(mo.clone());
+        }
+        let now: HashSet<&MoRef> = depends.iter().collect();
+        let gone: Vec<MoRef> =
+            before.iter().filter(|other| !now.contains(other)).cloned().collect();
+        self.release(walk, mo, &gone);
+    }
+
+    fn release<S: Source>(&mut self, walk: &mut Walk<'_, S>, mo: &MoRef, depends: &[MoRef]) {
+        for other in depends {
+            let Some(dependents) = self.dependents.get_mut(other) else { continue };
+            dependents.retain(|dependent| dependent != mo);
+            if dependents.is_empty() {
+                self.dependents.remove(other);
+                if !self.nodes.contains_key(other) {
+                    walk.subscriber.unsubscribe(other);
+                }
+            }
+        }
+    }
+}
+
+/// The steps that undo what a traversal has found.
+fn leave(spec: &FilterSpec, index: u32, found: Option<&Value>, steps: &mut Vec<Step>) {
+    let Some(traversal) = spec.traversal(index) else { return };
+    let gone = references(found).iter().filter_map(Value::as_moref);
+    steps.extend(gone.map(|mo| Step::Go(mo.clone(), traversal.arrival)));
+}
+
+/// The steps from what a traversal found before to what it finds now.
+fn compare(before: Option<&Value>, now: Option<&Value>, way: u32, steps: &mut Vec<Step>) {
+    if let (Some(before), Some(now)) = (before, now)
+        && before.same(now)
+    {
+        return;
+    }
+    let (before, now) = (references(before), references(now));
+    // Mostly one came or went somewhere, and all before and behind it are the same.
+    let front = before.iter().zip(now).take_while(|(a, b)| a == b).count();
+    let (before, now) =
+        (before.get(front..).unwrap_or_default(), now.get(front..).unwrap_or_default());
+    let back = before.iter().rev().zip(now.iter().rev()).take_while(|(a, b)| a == b).count();
+    let before = before.get(..before.len() - back).unwrap_or_default();
+    let now = now.get(..now.len() - back).unwrap_or_default();
+
+    let mut balance: HashMap<&MoRef, i64, Hasher> = HashMap::default();
+    for mo in before.iter().filter_map(Value::as_moref) {
+        *balance.entry(mo).or_default() -= 1;
+    }
+    for mo in now.iter().filter_map(Value::as_moref) {
+        *balance.entry(mo).or_default() += 1;
+    }
+    // In the order of the arrays, not of the map: the same calls give the same replies.
+    for mo in before.iter().chain(now).filter_map(Value::as_moref) {
+        let Some(count) = balance.remove(mo) else { continue };
+        for _ in 0..count.unsigned_abs() {
+            steps.push(if count < 0 {
+                Step::Go(mo.clone(), way)
+            } else {
+                Step::Come(mo.clone(), way)
+            });
+        }
+    }
+}

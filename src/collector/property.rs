@@ -1,0 +1,194 @@
+//! The selected properties of one type, resolved, and how they are read.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::schema::{Field, Path, Step, Type};
+use crate::value::{Array, Object, Str, Value};
+
+/// One property that a filter names, resolved against the type it is named for.
+#[derive(Clone, Debug)]
+pub struct Property {
+    name: Str,
+    steps: Arc<[Step]>,
+    /// The first step: what the right to read is asked for.
+    first: Field,
+    slot: usize,
+    /// What an array that is not set reads as.
+    empty: Option<Value>,
+}
+
+/// What a property is at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// It has a value; an array that is not set has an empty one.
+    Value(Value),
+    /// It has none.
+    Unset,
+    /// The array has no element with the key.
+    NoElement,
+    /// Something above it in its path is not there.
+    Unreachable,
+}
+
+impl Reading {
+    /// The value, if there is one.
+    pub fn value(self) -> Option<Value> {
+        if let Self::Value(value) = self { Some(value) } else { None }
+    }
+}
+
+impl Property {
+    /// The property at `path`; nothing for a path without a step.
+    pub fn new(path: &Path) -> Option<Self> {
+        let Some(Step::Field(slot)) = path.steps().first() else { return None };
+        let slot = usize::from(*slot);
+        let first = *path.root().fields().get(slot)?;
+        let (ty, array) = path.leaf();
+        Some(Self {
+            name: path.text().clone(),
+            steps: path.steps().into(),
+            first,
+            slot,
+            empty: array.then(|| Value::Array(Array::empty(ty))),
+        })
+    }
+
+    /// The property of a managed object at `slot`, whole.
+    fn whole(ty: Type, slot: usize) -> Option<Self> {
+        let first = *ty.fields().get(slot)?;
+        Some(Self {
+            name: Str::from(first.name()),
+            steps: [Step::Field(u16::try_from(slot).ok()?)].into(),
+            first,
+            slot,
+            empty: first.is_array().then(|| Value::Array(Array::empty(first.ty()))),
+        })
+    }
+
+    /// The property as the client named it.
+    pub fn name(&self) -> &Str {
+        &self.name
+    }
+
+    /// The property of the managed object that the path starts with.
+    pub fn first(&self) -> Field {
+        self.first
+    }
+
+    /// Whether the path ends at one element of an array.
+    pub fn names_element(&self) -> bool {
+        matches!(self.steps.last(), Some(Step::Key(_)))
+    }
+
+    /// Whether two states of an object certainly agree about the property.
+    pub fn same(&self, a: &Object, b: &Object) -> bool {
+        match (a.get(self.slot), b.get(self.slot)) {
+            (Some(a), Some(b)) => a.same(b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// What the property is in `object`.
+    pub fn read(&self, object: &Object) -> Reading {
+        if let [_] = &*self.steps {
+            return match object.get(self.slot) {
+                Some(value) => Reading::Value(value.clone()),
+                None => self.unset(),
+            };
+        }
+        match object.lookup(&self.steps) {
+            Some(value) => Reading::Value(value.clone()),
+            None => self.absent(object),
+        }
+    }
+
+    fn unset(&self) -> Reading {
+        self.empty.clone().map_or(Reading::Unset, Reading::Value)
+    }
+
+    /// Why a path of several steps leads to nothing.
+    fn absent(&self, object: &Object) -> Reading {
+        let Some((last, parents)) = self.steps.split_last() else { return Reading::Unreachable };
+        match last {
+            Step::Field(_) if object.lookup(parents).is_some() => self.unset(),
+            Step::Field(_) => Reading::Unreachable,
+            // An array that is not set is one without elements, if its own parent is there.
+            Step::Key(_) => match parents.split_last() {
+                Some((_, above)) if above.is_empty() || object.lookup(above).is_some() => {
+                    Reading::NoElement
+                }
+                _ => Reading::Unreachable,
+            },
+        }
+    }
+}
+
+/// What one `PropertySpec` asks of the objects of its type.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    pub(super) ty: Type,
+    pub(super) all: bool,
+    pub(super) properties: Vec<Property>,
+}
+
+/// What a filter reports of the objects of one concrete type.
+#[derive(Debug)]
+pub struct Plan {
+    properties: Box<[Property]>,
+    nested: bool,
+}
+
+impl Plan {
+    /// The union of what `selections` ask of objects of `ty`; nothing when no
+    /// selection matches, so that such objects are not reported at all.
+    fn of(selections: &[Selection], ty: Type) -> Option<Self> {
+        let mut matching = selections.iter().filter(|selection| ty.is_a(selection.ty)).peekable();
+        matching.peek()?;
+        let mut properties: Vec<Property> = Vec::new();
+        if matching.clone().any(|selection| selection.all) {
+            properties.extend((0..ty.fields().len()).filter_map(|slot| Property::whole(ty, slot)));
+        }
+        properties.extend(matching.flat_map(|selection| &selection.properties).cloned());
+        let mut known: HashSet<Arc<[Step]>> = HashSet::with_capacity(properties.len());
+        properties.retain(|property| known.insert(Arc::clone(&property.steps)));
+        let nested = properties.iter().any(|inner| {
+            (1..inner.steps.len())
+                .any(|end| inner.steps.get(..end).is_some_and(|outer| known.contains(outer)))
+        });
+        Some(Self { properties: properties.into(), nested })
+    }
+
+    /// The properties, in the order in which they were named.
+    pub fn properties(&self) -> &[Property] {
+        &self.properties
+    }
+
+    /// Whether one of the properties is part of another, so that a change can
+    /// be told twice.
+    pub fn is_nested(&self) -> bool {
+        self.nested
+    }
+}
+
+/// The plans of one filter by concrete type, each made when first asked for.
+#[derive(Debug, Default)]
+pub struct Plans {
+    by_type: HashMap<Type, Option<Arc<Plan>>>,
+    last: Option<(Type, Option<Arc<Plan>>)>,
+}
+
+impl Plans {
+    pub(super) fn get(&mut self, selections: &[Selection], ty: Type) -> Option<&Arc<Plan>> {
+        // Objects of one type come in rows, so the last answer is mostly the next one.
+        if self.last.as_ref().is_none_or(|(last, _)| *last != ty) {
+            let plan = self
+                .by_type
+                .entry(ty)
+                .or_insert_with(|| Plan::of(selections, ty).map(Arc::new));
+            self.last = Some((ty, plan.clone()));
+        }
+        self.last.as_ref().and_then(|(_, plan)| plan.as_ref())
+    }
+}

@@ -1,0 +1,93 @@
+//! The objects that a specification selects, found by one walk.
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
+use super::Source;
+use super::property::{Property, Reading};
+use super::spec::{FilterSpec, Traversal};
+use crate::fault::Fault;
+use crate::value::{MoRef, Object, Value};
+
+/// What the walk has done with an object.
+#[derive(Default)]
+struct Seen {
+    visited: bool,
+    /// The traversals that were applied to it: each is once, so circles end.
+    applied: SmallVec<[u32; 4]>,
+}
+
+/// Walks `spec` and calls `visit` once for each selected object that exists, in
+/// an order that depends on nothing but the specification and the inventory:
+/// an object comes before what is reached through it.
+///
+/// A root that does not exist is a fault, unless the specification says
+/// otherwise; an object that went away on the way is left out.
+pub fn walk<S: Source>(
+    spec: &FilterSpec,
+    source: &S,
+    mut visit: impl FnMut(MoRef, Object),
+) -> Result<(), Fault> {
+    let mut seen: HashMap<MoRef, Seen, foldhash::fast::FixedState> = HashMap::default();
+    let mut todo: Vec<(MoRef, u32)> = Vec::new();
+    for root in spec.roots() {
+        if source.get(&root.object).is_none() {
+            if spec.reports_missing() {
+                continue;
+            }
+            return Err(Fault::not_found(&root.object));
+        }
+        todo.push((root.object.clone(), root.arrival));
+        while let Some((mo, arrival)) = todo.pop() {
+            let seen = seen.entry(mo.clone()).or_default();
+            let visits = !spec.skips(arrival) && !seen.visited;
+            let mut next: SmallVec<[&Traversal; 4]> = SmallVec::new();
+            for (index, traversal) in spec.applied(arrival, mo.ty()) {
+                if !seen.applied.contains(&index) {
+                    seen.applied.push(index);
+                    next.push(traversal);
+                }
+            }
+            if !visits && next.is_empty() {
+                continue;
+            }
+            let Some(object) = source.get(&mo) else { continue };
+            for traversal in next.iter().rev() {
+                let found = read(source, &mo, &object, &traversal.property);
+                let references = references(found.as_ref());
+                todo.extend(references.iter().rev().filter_map(|value| {
+                    Some((value.as_moref()?.clone(), traversal.arrival))
+                }));
+            }
+            if visits {
+                seen.visited = true;
+                visit(mo, object);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a traversal finds in an object; nothing where the caller may not read.
+pub(super) fn read<S: Source>(
+    source: &S,
+    mo: &MoRef,
+    object: &Object,
+    property: &Property,
+) -> Option<Value> {
+    source.may_read(mo, property.first()).ok()?;
+    match property.read(object) {
+        Reading::Value(value) => Some(value),
+        Reading::Unset | Reading::NoElement | Reading::Unreachable => None,
+    }
+}
+
+/// The values in what a traversal found, among them references.
+pub(super) fn references(found: Option<&Value>) -> &[Value] {
+    match found {
+        Some(Value::Array(array)) => array.items(),
+        Some(value) => std::slice::from_ref(value),
+        None => &[],
+    }
+}

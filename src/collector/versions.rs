@@ -1,0 +1,147 @@
+//! The versions of one collector: which ones a client may go on from, and what
+//! was reported since.
+//!
+//! Versions count the replies of a collector, across all of its filters. The
+//! last one and the one that its reply was made from stay valid, so a client
+//! whose reply was lost asks again and misses nothing. While a reply goes out
+//! page by page, each page has a version of its own, `3_1`, `3_2`, …, which is
+//! good for one call; the last page has the next number.
+
+use std::collections::VecDeque;
+
+use super::updates::{Base, Undo};
+use crate::fault::Fault;
+use crate::schema::ty;
+
+/// How many replies can be made from one and the same version before versions
+/// in between are given up.
+const STEPS: usize = 16;
+
+/// What the replies of one collector were.
+#[derive(Debug, Default)]
+pub struct Versions {
+    current: u64,
+    /// The oldest version that is valid.
+    oldest: u64,
+    /// The replies after the oldest version: what each replaced.
+    steps: VecDeque<Step>,
+    /// What was replaced after the current version, by pages of a reply that
+    /// is not complete, or by looks that found nothing to tell.
+    open: Vec<Undo>,
+    pages: Option<Unfinished>,
+}
+
+#[derive(Debug)]
+struct Step {
+    version: u64,
+    undo: Vec<Undo>,
+}
+
+/// A reply of which some pages are sent.
+#[derive(Debug)]
+struct Unfinished {
+    base: Base,
+    page: u64,
+}
+
+/// Where a call goes on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// A state that a client has.
+    Base(Base),
+    /// The last page of an unfinished reply, which was made from this state.
+    Page(Base),
+}
+
+impl Versions {
+    /// What `version` stands for in a call that takes pages or does not. A call
+    /// with any other version gives up a reply that is not complete.
+    pub fn enter(&mut self, version: &str, takes_pages: bool) -> Result<From, Fault> {
+        let pages = self.pages.take();
+        if version.is_empty() {
+            return Ok(From::Base(Base::Nothing));
+        }
+        if let Some(pages) = pages
+            && takes_pages
+            && version == page_version(self.current, pages.page)
+        {
+            let base = pages.base;
+            self.pages = Some(pages);
+            return Ok(From::Page(base));
+        }
+        // Only the one way of writing a number is a version.
+        version
+            .parse::<u64>()
+            .ok()
+            .filter(|number| number.to_string() == version)
+            .filter(|number| (self.oldest.max(1)..=self.current).contains(number))
+            .map(|number| From::Base(Base::Version(number)))
+            .ok_or_else(invalid)
+    }
+
+    /// The version that the reply in the making will complete.
+    pub fn next(&self) -> u64 {
+        self.current + 1
+    }
+
+    /// What led from `base` to what was reported last, the latest first.
+    pub fn since(&self, base: Base) -> impl Iterator<Item = &Undo> {
+        let version = match base {
+            Base::Nothing => u64::MAX,
+            Base::Version(version) => version,
+        };
+        let steps = self.steps.iter().rev().take_while(move |step| step.version > version);
+        self.open.iter().rev().chain(steps.flat_map(|step| step.undo.iter().rev()))
+    }
+
+    /// Takes what a look or a page of a reply replaced.
+    pub fn replaced(&mut self) -> &mut Vec<Undo> {
+        &mut self.open
+    }
+
+    /// Gives a page that is not the last its version.
+    pub fn page(&mut self, base: Base) -> String {
+        let page = self.pages.as_ref().map_or(1, |pages| pages.page + 1);
+        self.pages = Some(Unfinished { base, page });
+        page_version(self.current, page)
+    }
+
+    /// Gives a reply made from `base`, or its last page, its version.
+    pub fn complete(&mut self, base: Base) -> String {
+        self.pages = None;
+        let before = self.current;
+        self.current += 1;
+        let undo = std::mem::take(&mut self.open);
+        self.steps.push_back(Step { version: self.current, undo });
+        self.oldest = match base {
+            Base::Nothing => before,
+            Base::Version(version) => version.min(before),
+        };
+        while self
+            .steps
+            .front()
+            .is_some_and(|step| step.version <= self.oldest || self.steps.len() > STEPS)
+        {
+            if let Some(step) = self.steps.pop_front() {
+                self.oldest = self.oldest.max(step.version);
+            }
+        }
+        self.current.to_string()
+    }
+
+    /// Forgets what a filter that is gone had reported.
+    pub fn forget(&mut self, filter: u64) {
+        self.open.retain(|undo| undo.filter != filter);
+        for step in &mut self.steps {
+            step.undo.retain(|undo| undo.filter != filter);
+        }
+    }
+}
+
+fn page_version(current: u64, page: u64) -> String {
+    format!("{current}_{page}")
+}
+
+fn invalid() -> Fault {
+    Fault::of(ty::InvalidCollectorVersion, "The version of the property collector is not valid.")
+}
