@@ -25,7 +25,7 @@ type Hasher = foldhash::fast::FixedState;
 
 /// The walk of one filter over the inventory.
 #[derive(Debug, Default)]
-pub struct Membership {
+pub(super) struct Membership {
     nodes: HashMap<MoRef, Node, Hasher>,
     /// For objects that others are computed from: which ones.
     dependents: HashMap<MoRef, SmallVec<[MoRef; 1]>, Hasher>,
@@ -57,18 +57,18 @@ enum Step {
 }
 
 /// What a change of membership works with.
-pub struct Walk<'w, S> {
+pub(super) struct Walk<'w, S> {
     /// What is selected.
-    pub spec: &'w FilterSpec,
+    pub(super) spec: &'w FilterSpec,
     /// What the caller sees.
-    pub source: &'w S,
+    pub(super) source: &'w S,
     /// The filter's subscriptions.
-    pub subscriber: &'w mut Subscriber,
+    pub(super) subscriber: &'w mut Subscriber,
     /// Takes the objects that may have joined, changed or left.
-    pub affected: &'w mut dyn FnMut(&MoRef),
+    pub(super) affected: &'w mut dyn FnMut(&MoRef),
     /// Objects subscribed to for the first time, which `source` may show as
     /// they were before.
-    pub fresh: Vec<MoRef>,
+    pub(super) fresh: Vec<MoRef>,
 }
 
 impl<S: Source> Walk<'_, S> {
@@ -80,26 +80,13 @@ impl<S: Source> Walk<'_, S> {
 }
 
 impl Membership {
-    /// How many objects the walk has reached, those included that it only
-    /// walked through.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Whether the walk has reached nothing.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// Whether `mo`, if it exists, is selected.
-    pub fn selects(&self, spec: &FilterSpec, mo: &MoRef) -> bool {
-        self.nodes
-            .get(mo)
-            .is_some_and(|node| node.ways.iter().any(|(way, _)| !spec.skips(*way)))
+    pub(super) fn selects(&self, spec: &FilterSpec, mo: &MoRef) -> bool {
+        self.nodes.get(mo).is_some_and(|node| node.ways.iter().any(|(way, _)| !spec.skips(*way)))
     }
 
     /// Walks from the roots and forgets what was known before.
-    pub fn start<S: Source>(&mut self, walk: &mut Walk<'_, S>) {
+    pub(super) fn start<S: Source>(&mut self, walk: &mut Walk<'_, S>) {
         let before = std::mem::take(self);
         let roots = walk.spec.roots().iter();
         let mut steps: Vec<Step> =
@@ -113,7 +100,7 @@ impl Membership {
     }
 
     /// Takes in that `objects` may have changed, come into being, or gone.
-    pub fn changed<S: Source>(&mut self, walk: &mut Walk<'_, S>, objects: &[MoRef]) {
+    pub(super) fn changed<S: Source>(&mut self, walk: &mut Walk<'_, S>, objects: &[MoRef]) {
         for mo in objects {
             self.reread(walk, mo);
             for dependent in self.dependents.get(mo).cloned().unwrap_or_default() {
@@ -150,7 +137,7 @@ impl Membership {
     fn run<S: Source>(&mut self, walk: &mut Walk<'_, S>, steps: &mut Vec<Step>) {
         while let Some(step) = steps.pop() {
             match step {
-                Step::Come(mo, way) => self.come(walk, mo, way, steps),
+                Step::Come(mo, way) => self.come(walk, &mo, way, steps),
                 Step::Go(mo, way) => self.go(walk, &mo, way, steps),
             }
         }
@@ -159,13 +146,13 @@ impl Membership {
     fn come<S: Source>(
         &mut self,
         walk: &mut Walk<'_, S>,
-        mo: MoRef,
+        mo: &MoRef,
         way: u32,
         steps: &mut Vec<Step>,
     ) {
-        let known = self.nodes.contains_key(&mo);
+        let known = self.nodes.contains_key(mo);
         if !known {
-            walk.subscribe(&mo);
+            walk.subscribe(mo);
         }
         let node = self.nodes.entry(mo.clone()).or_default();
         if let Some((_, count)) = node.ways.iter_mut().find(|(other, _)| *other == way) {
@@ -173,7 +160,7 @@ impl Membership {
             return;
         }
         node.ways.push((way, 1));
-        (walk.affected)(&mo);
+        (walk.affected)(mo);
         let mut object = None;
         let start = steps.len();
         for (index, traversal) in walk.spec.applied(way, mo.ty()) {
@@ -181,10 +168,10 @@ impl Membership {
             if onward.found.iter().any(|(other, _)| *other == index) {
                 continue;
             }
-            let object = object.get_or_insert_with(|| walk.source.get(&mo));
+            let object = object.get_or_insert_with(|| walk.source.get(mo));
             let found = object
                 .as_ref()
-                .and_then(|object| read(walk.source, &mo, object, &traversal.property));
+                .and_then(|object| read(walk.source, mo, object, &traversal.property));
             steps.extend(
                 references(found.as_ref())
                     .iter()
@@ -198,7 +185,7 @@ impl Membership {
             added.reverse();
         }
         if !known {
-            self.depend(walk, &mo);
+            self.depend(walk, mo);
         }
     }
 

@@ -13,27 +13,28 @@
 //!                    └──► subscriptions ─────┘  woken by commits, and only by those
 //! ```
 //!
-//! - [`spec`]: a filter's specification, checked against the schema and compiled
-//! - [`property`]: the selected properties of one type and how they are read
-//! - [`traverse`]: the objects a specification selects, found by one walk
-//! - [`membership`]: the same set, kept up to date change by change
-//! - [`retrieve`], [`page`]: reading once, whole or page by page
-//! - [`updates`]: what a filter has told its client, and what it tells next
-//! - [`versions`]: where a client can go on from
-//! - [`wait`]: waiting and cancelling; the collector itself
-//! - [`subscriptions`]: which filter depends on which object
+//! - `spec`: a filter's specification, checked against the schema and compiled
+//! - `property`: the selected properties of one type and how they are read
+//! - `traverse`: the objects a specification selects, found by one walk
+//! - `membership`: the same set, kept up to date change by change
+//! - `retrieve`, `page`: reading once, whole or page by page
+//! - `updates`: what a filter has told its client, and what it tells next
+//! - `versions`: where a client can go on from
+//! - `wait`: waiting and cancelling; the collector itself
+//! - `subscriptions`: which filter depends on which object
 
-pub mod membership;
-pub mod page;
-pub mod property;
-pub mod retrieve;
-pub mod spec;
-pub mod subscriptions;
-pub mod traverse;
-pub mod updates;
-pub mod versions;
-pub mod wait;
+mod membership;
+mod page;
+mod property;
+mod retrieve;
+mod spec;
+mod subscriptions;
+mod traverse;
+mod updates;
+mod versions;
+mod wait;
 
+pub use retrieve::{Request, fetch};
 pub use spec::FilterSpec;
 pub use subscriptions::Subscriptions;
 pub use wait::{Collector, Limits, Wait};

@@ -14,7 +14,7 @@ const UNFINISHED: usize = 64;
 /// A retrieval that is answered page by page. Between pages it holds names
 /// only: a page is read when it is asked for.
 #[derive(Debug)]
-pub struct Retrieval {
+pub(super) struct Retrieval {
     request: Request,
     rest: std::vec::IntoIter<Selected>,
     max: usize,
@@ -22,7 +22,7 @@ pub struct Retrieval {
 
 impl Retrieval {
     /// Starts a retrieval and reads its first page of at most `max` objects.
-    pub fn start<S: Source>(
+    pub(super) fn start<S: Source>(
         mut request: Request,
         source: &S,
         max: usize,
@@ -32,7 +32,7 @@ impl Retrieval {
     }
 
     /// Reads the next page; objects that have gone meanwhile are left out.
-    pub fn next_page<S: Source>(&mut self, source: &S) -> Vec<Object> {
+    pub(super) fn next_page<S: Source>(&mut self, source: &S) -> Vec<Object> {
         let mut contents = Vec::new();
         while contents.len() < self.max
             && let Some(selected) = self.rest.next()
@@ -45,7 +45,7 @@ impl Retrieval {
     }
 
     /// Whether nothing is left to read.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.rest.len() == 0
     }
 }
@@ -53,14 +53,14 @@ impl Retrieval {
 /// The unfinished retrievals of one collector, each under a token that is good
 /// for one call.
 #[derive(Debug, Default)]
-pub struct Pages {
+pub(super) struct Pages {
     last_token: u64,
     unfinished: VecDeque<(u64, Retrieval)>,
 }
 
 impl Pages {
     /// Keeps what is left of a retrieval; the token under which it goes on.
-    pub fn keep(&mut self, retrieval: Retrieval) -> Option<Str> {
+    pub(super) fn keep(&mut self, retrieval: Retrieval) -> Option<Str> {
         if retrieval.is_finished() {
             return None;
         }
@@ -73,7 +73,7 @@ impl Pages {
     }
 
     /// The retrieval that `token` stands for; the token is used up.
-    pub fn take(&mut self, token: &str) -> Result<Retrieval, Fault> {
+    pub(super) fn take(&mut self, token: &str) -> Result<Retrieval, Fault> {
         self.unfinished
             .iter()
             .position(|(number, _)| number.to_string() == token)

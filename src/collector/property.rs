@@ -8,7 +8,7 @@ use crate::value::{Array, Object, Str, Value};
 
 /// One property that a filter names, resolved against the type it is named for.
 #[derive(Clone, Debug)]
-pub struct Property {
+pub(super) struct Property {
     name: Str,
     steps: Arc<[Step]>,
     /// The first step: what the right to read is asked for.
@@ -20,7 +20,7 @@ pub struct Property {
 
 /// What a property is at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Reading {
+pub(super) enum Reading {
     /// It has a value; an array that is not set has an empty one.
     Value(Value),
     /// It has none.
@@ -33,14 +33,14 @@ pub enum Reading {
 
 impl Reading {
     /// The value, if there is one.
-    pub fn value(self) -> Option<Value> {
+    pub(super) fn value(self) -> Option<Value> {
         if let Self::Value(value) = self { Some(value) } else { None }
     }
 }
 
 impl Property {
     /// The property at `path`; nothing for a path without a step.
-    pub fn new(path: &Path) -> Option<Self> {
+    pub(super) fn new(path: &Path) -> Option<Self> {
         let Some(Step::Field(slot)) = path.steps().first() else { return None };
         let slot = usize::from(*slot);
         let first = *path.root().fields().get(slot)?;
@@ -67,22 +67,17 @@ impl Property {
     }
 
     /// The property as the client named it.
-    pub fn name(&self) -> &Str {
+    pub(super) fn name(&self) -> &Str {
         &self.name
     }
 
     /// The property of the managed object that the path starts with.
-    pub fn first(&self) -> Field {
+    pub(super) fn first(&self) -> Field {
         self.first
     }
 
-    /// Whether the path ends at one element of an array.
-    pub fn names_element(&self) -> bool {
-        matches!(self.steps.last(), Some(Step::Key(_)))
-    }
-
     /// Whether two states of an object certainly agree about the property.
-    pub fn same(&self, a: &Object, b: &Object) -> bool {
+    pub(super) fn same(&self, a: &Object, b: &Object) -> bool {
         match (a.get(self.slot), b.get(self.slot)) {
             (Some(a), Some(b)) => a.same(b),
             (None, None) => true,
@@ -91,7 +86,7 @@ impl Property {
     }
 
     /// What the property is in `object`.
-    pub fn read(&self, object: &Object) -> Reading {
+    pub(super) fn read(&self, object: &Object) -> Reading {
         if let [_] = &*self.steps {
             return match object.get(self.slot) {
                 Some(value) => Reading::Value(value.clone()),
@@ -135,7 +130,7 @@ pub(super) struct Selection {
 
 /// What a filter reports of the objects of one concrete type.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     properties: Box<[Property]>,
     nested: bool,
 }
@@ -161,20 +156,20 @@ impl Plan {
     }
 
     /// The properties, in the order in which they were named.
-    pub fn properties(&self) -> &[Property] {
+    pub(super) fn properties(&self) -> &[Property] {
         &self.properties
     }
 
     /// Whether one of the properties is part of another, so that a change can
     /// be told twice.
-    pub fn is_nested(&self) -> bool {
+    pub(super) fn is_nested(&self) -> bool {
         self.nested
     }
 }
 
 /// The plans of one filter by concrete type, each made when first asked for.
 #[derive(Debug, Default)]
-pub struct Plans {
+pub(super) struct Plans {
     by_type: HashMap<Type, Option<Arc<Plan>>>,
     last: Option<(Type, Option<Arc<Plan>>)>,
 }
@@ -183,10 +178,8 @@ impl Plans {
     pub(super) fn get(&mut self, selections: &[Selection], ty: Type) -> Option<&Arc<Plan>> {
         // Objects of one type come in rows, so the last answer is mostly the next one.
         if self.last.as_ref().is_none_or(|(last, _)| *last != ty) {
-            let plan = self
-                .by_type
-                .entry(ty)
-                .or_insert_with(|| Plan::of(selections, ty).map(Arc::new));
+            let plan =
+                self.by_type.entry(ty).or_insert_with(|| Plan::of(selections, ty).map(Arc::new));
             self.last = Some((ty, plan.clone()));
         }
         self.last.as_ref().and_then(|(_, plan)| plan.as_ref())

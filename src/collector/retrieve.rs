@@ -130,7 +130,11 @@ impl Request {
 }
 
 fn has_name(values: &[(Str, Value)], missing: &[(Str, Fault)], name: &Str) -> bool {
-    values.iter().map(|(name, _)| name).chain(missing.iter().map(|(name, _)| name)).any(|known| known == name)
+    values
+        .iter()
+        .map(|(name, _)| name)
+        .chain(missing.iter().map(|(name, _)| name))
+        .any(|known| known == name)
 }
 
 fn read<S: Source>(

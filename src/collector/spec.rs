@@ -87,10 +87,9 @@ impl FilterSpec {
             traversals,
             arrivals: graph.arrivals.list,
             roots,
-            report_missing: truth(spec.at(path!(
-                PropertyFilterSpec,
-                "reportMissingObjectsInResults"
-            ))),
+            report_missing: truth(
+                spec.at(path!(PropertyFilterSpec, "reportMissingObjectsInResults")),
+            ),
         })
     }
 
@@ -269,10 +268,9 @@ impl<'s> Graph<'s> {
         for item in selected {
             let index = match item {
                 Selected::Here(index) => *index,
-                Selected::Named(name) => *self
-                    .by_name
-                    .get(name)
-                    .ok_or_else(|| self.fault("objectSet.selectSet.name"))?,
+                Selected::Named(name) => {
+                    *self.by_name.get(name).ok_or_else(|| self.fault("objectSet.selectSet.name"))?
+                }
             };
             if seen.insert(index) {
                 select.push(index);

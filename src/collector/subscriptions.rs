@@ -39,7 +39,7 @@ type Shard = HashMap<MoRef, Subscribers, Hasher>;
 
 /// One filter's place in the index. It leaves the index when dropped.
 #[derive(Debug)]
-pub struct Subscriber {
+pub(super) struct Subscriber {
     inner: Arc<Inner>,
     index: Arc<Subscriptions>,
     objects: HashSet<MoRef, Hasher>,
@@ -64,7 +64,7 @@ struct Dirty {
 
 /// The objects that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
+pub(super) enum Changed {
     /// These, each once, in the order of their first change.
     These(Vec<MoRef>),
     /// So many that a look at everything costs less than remembering them.
@@ -82,7 +82,7 @@ impl Subscriptions {
     }
 
     /// A new subscriber without subscriptions; `wake` is notified of changes.
-    pub fn subscriber(self: &Arc<Self>, wake: Arc<Notify>) -> Subscriber {
+    pub(super) fn subscriber(self: &Arc<Self>, wake: Arc<Notify>) -> Subscriber {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let dirty = Dirty { limit: FEW, ..Dirty::default() };
         Subscriber {
@@ -128,7 +128,7 @@ impl Subscriptions {
 
 impl Subscriber {
     /// Subscribes to `mo`; whether that is new.
-    pub fn subscribe(&mut self, mo: &MoRef) -> bool {
+    pub(super) fn subscribe(&mut self, mo: &MoRef) -> bool {
         if !self.objects.insert(mo.clone()) {
             return false;
         }
@@ -142,7 +142,7 @@ impl Subscriber {
     }
 
     /// Ends the subscription to `mo`, if there is one.
-    pub fn unsubscribe(&mut self, mo: &MoRef) {
+    pub(super) fn unsubscribe(&mut self, mo: &MoRef) {
         if self.objects.remove(mo) {
             self.grown();
             self.leave(mo);
@@ -150,35 +150,19 @@ impl Subscriber {
     }
 
     /// Ends the subscriptions to all objects but those that `keep` holds for.
-    pub fn retain(&mut self, keep: impl Fn(&MoRef) -> bool) {
+    pub(super) fn retain(&mut self, keep: impl Fn(&MoRef) -> bool) {
         let gone: Vec<MoRef> = self.objects.iter().filter(|mo| !keep(mo)).cloned().collect();
         for mo in &gone {
             self.unsubscribe(mo);
         }
     }
 
-    /// How many objects are subscribed to.
-    pub fn len(&self) -> usize {
-        self.objects.len()
-    }
-
-    /// Whether there is no subscription.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
-    }
-
     /// What changed since the last call.
-    pub fn take(&mut self) -> Changed {
+    pub(super) fn take(&mut self) -> Changed {
         let mut dirty = lock(&self.inner.dirty);
         dirty.known.clear();
         let order = std::mem::take(&mut dirty.order);
         if std::mem::take(&mut dirty.all) { Changed::Anything } else { Changed::These(order) }
-    }
-
-    /// Whether anything changed since the last [`take`](Self::take).
-    pub fn is_dirty(&self) -> bool {
-        let dirty = lock(&self.inner.dirty);
-        dirty.all || !dirty.order.is_empty()
     }
 
     /// What a subscriber remembers stays small beside what it watches.

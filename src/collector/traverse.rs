@@ -24,7 +24,7 @@ struct Seen {
 ///
 /// A root that does not exist is a fault, unless the specification says
 /// otherwise; an object that went away on the way is left out.
-pub fn walk<S: Source>(
+pub(super) fn walk<S: Source>(
     spec: &FilterSpec,
     source: &S,
     mut visit: impl FnMut(MoRef, Object),
@@ -56,9 +56,12 @@ pub fn walk<S: Source>(
             for traversal in next.iter().rev() {
                 let found = read(source, &mo, &object, &traversal.property);
                 let references = references(found.as_ref());
-                todo.extend(references.iter().rev().filter_map(|value| {
-                    Some((value.as_moref()?.clone(), traversal.arrival))
-                }));
+                todo.extend(
+                    references
+                        .iter()
+                        .rev()
+                        .filter_map(|value| Some((value.as_moref()?.clone(), traversal.arrival))),
+                );
             }
             if visits {
                 seen.visited = true;

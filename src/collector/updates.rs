@@ -24,7 +24,7 @@ type Hasher = foldhash::fast::FixedState;
 
 /// The state in which an object was last reported.
 #[derive(Clone, Debug)]
-pub struct Reported {
+pub(super) struct Reported {
     object: Object,
     /// The properties that the caller was not allowed to read, by their place
     /// in the plan; mostly none.
@@ -33,18 +33,18 @@ pub struct Reported {
 
 /// What a report replaced, so that the state before it can be told again.
 #[derive(Clone, Debug)]
-pub struct Undo {
+pub(super) struct Undo {
     /// The filter, by its number.
-    pub filter: u64,
+    pub(super) filter: u64,
     /// The object.
-    pub object: MoRef,
+    pub(super) object: MoRef,
     /// How it had been reported before; nothing when it had not been.
-    pub before: Option<Reported>,
+    pub(super) before: Option<Reported>,
 }
 
 /// A standing filter.
 #[derive(Debug)]
-pub struct Filter {
+pub(super) struct Filter {
     mo: MoRef,
     number: u64,
     spec: FilterSpec,
@@ -72,7 +72,7 @@ struct Missing {
 
 /// The state that a client has and wants to go on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Base {
+pub(super) enum Base {
     /// None: it wants everything.
     Nothing,
     /// The state of a version.
@@ -102,7 +102,7 @@ impl Queue {
 
 impl Filter {
     /// A filter that has not looked at anything yet.
-    pub fn new(
+    pub(super) fn new(
         mo: MoRef,
         number: u64,
         spec: FilterSpec,
@@ -126,33 +126,28 @@ impl Filter {
     }
 
     /// The reference to the filter.
-    pub fn mo(&self) -> &MoRef {
+    pub(super) fn mo(&self) -> &MoRef {
         &self.mo
     }
 
     /// The filter's number, which [`Undo`] names it by.
-    pub fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.number
     }
 
     /// The specification.
-    pub fn spec(&self) -> &FilterSpec {
+    pub(super) fn spec(&self) -> &FilterSpec {
         &self.spec
     }
 
     /// Whether changes are told as the parts that changed.
-    pub fn is_partial(&self) -> bool {
+    pub(super) fn is_partial(&self) -> bool {
         self.partial
-    }
-
-    /// How many objects the filter depends on.
-    pub fn watched(&self) -> usize {
-        self.subscriber.len()
     }
 
     /// Gets ready to tell what is different from `base`; `undo` leads there
     /// from what was reported last, the latest first.
-    pub fn begin<'u>(&mut self, base: Base, undo: impl Iterator<Item = &'u Undo>) {
+    pub(super) fn begin<'u>(&mut self, base: Base, undo: impl Iterator<Item = &'u Undo>) {
         self.base.clear();
         self.missing.due = match (base, self.missing.told) {
             (Base::Version(version), Some(told)) => told > version,
@@ -175,14 +170,14 @@ impl Filter {
 
     /// What changed since the last call. To be asked before the source is
     /// made that [`Filter::refresh`] gets.
-    pub fn take_changed(&mut self) -> Changed {
+    pub(super) fn take_changed(&mut self) -> Changed {
         self.subscriber.take()
     }
 
     /// Brings the membership up to date and queues what may have to be told.
     /// `source` is replaced by a newer one where the filter came to depend on
     /// objects while they changed.
-    pub fn refresh<S: Source>(
+    pub(super) fn refresh<S: Source>(
         &mut self,
         changed: &Changed,
         source: &mut S,
@@ -232,7 +227,7 @@ impl Filter {
     /// Tells up to `max` objects' updates, as a `PropertyFilterUpdate`, which
     /// are part of `version`; what they replace is added to `undo`. The second
     /// value says how many there are, the third whether there are more.
-    pub fn report<S: Source>(
+    pub(super) fn report<S: Source>(
         &mut self,
         source: &S,
         max: usize,
@@ -290,16 +285,16 @@ impl Filter {
             return None;
         }
         self.missing.told = Some(version);
-        let missing = self.missing.objects.iter().map(|mo| {
-            object!(MissingObject { obj: mo, fault: Fault::not_found(mo).localized() })
-        });
+        let missing =
+            self.missing.objects.iter().map(|mo| {
+                object!(MissingObject { obj: mo, fault: Fault::not_found(mo).localized() })
+            });
         Some(missing.collect())
     }
 
     /// What there is to tell of `mo`, and its state once that is told.
     fn assess<S: Source>(&mut self, source: &S, mo: &MoRef) -> (Option<Object>, Option<Reported>) {
-        let object =
-            if self.members.selects(&self.spec, mo) { source.get(mo) } else { None };
+        let object = if self.members.selects(&self.spec, mo) { source.get(mo) } else { None };
         let plan = object
             .as_ref()
             .and_then(|object| self.spec.plan(&mut self.plans, object.ty()))

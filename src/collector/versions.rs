@@ -19,7 +19,7 @@ const STEPS: usize = 16;
 
 /// What the replies of one collector were.
 #[derive(Debug, Default)]
-pub struct Versions {
+pub(super) struct Versions {
     current: u64,
     /// The oldest version that is valid.
     oldest: u64,
@@ -46,7 +46,7 @@ struct Unfinished {
 
 /// Where a call goes on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
+pub(super) enum From {
     /// A state that a client has.
     Base(Base),
     /// The last page of an unfinished reply, which was made from this state.
@@ -56,7 +56,7 @@ pub enum From {
 impl Versions {
     /// What `version` stands for in a call that takes pages or does not. A call
     /// with any other version gives up a reply that is not complete.
-    pub fn enter(&mut self, version: &str, takes_pages: bool) -> Result<From, Fault> {
+    pub(super) fn enter(&mut self, version: &str, takes_pages: bool) -> Result<From, Fault> {
         let pages = self.pages.take();
         if version.is_empty() {
             return Ok(From::Base(Base::Nothing));
@@ -80,12 +80,12 @@ impl Versions {
     }
 
     /// The version that the reply in the making will complete.
-    pub fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.current + 1
     }
 
     /// What led from `base` to what was reported last, the latest first.
-    pub fn since(&self, base: Base) -> impl Iterator<Item = &Undo> {
+    pub(super) fn since(&self, base: Base) -> impl Iterator<Item = &Undo> {
         let version = match base {
             Base::Nothing => u64::MAX,
             Base::Version(version) => version,
@@ -95,19 +95,19 @@ impl Versions {
     }
 
     /// Takes what a look or a page of a reply replaced.
-    pub fn replaced(&mut self) -> &mut Vec<Undo> {
+    pub(super) fn replaced(&mut self) -> &mut Vec<Undo> {
         &mut self.open
     }
 
     /// Gives a page that is not the last its version.
-    pub fn page(&mut self, base: Base) -> String {
+    pub(super) fn page(&mut self, base: Base) -> String {
         let page = self.pages.as_ref().map_or(1, |pages| pages.page + 1);
         self.pages = Some(Unfinished { base, page });
         page_version(self.current, page)
     }
 
     /// Gives a reply made from `base`, or its last page, its version.
-    pub fn complete(&mut self, base: Base) -> String {
+    pub(super) fn complete(&mut self, base: Base) -> String {
         self.pages = None;
         let before = self.current;
         self.current += 1;
@@ -130,7 +130,7 @@ impl Versions {
     }
 
     /// Forgets what a filter that is gone had reported.
-    pub fn forget(&mut self, filter: u64) {
+    pub(super) fn forget(&mut self, filter: u64) {
         self.open.retain(|undo| undo.filter != filter);
         for step in &mut self.steps {
             step.undo.retain(|undo| undo.filter != filter);

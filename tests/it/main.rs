@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod bridge;
+mod collector;
 mod property_path;
 mod schema;
 mod schema_build;

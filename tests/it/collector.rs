@@ -1,0 +1,9 @@
+//! The property collector over a small inventory, without any protocol.
+
+mod client;
+mod random;
+mod retrieve;
+mod updates;
+mod waiting;
+#[allow(dead_code, reason = "not every module uses all of it")]
+mod world;
