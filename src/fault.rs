@@ -103,6 +103,14 @@ impl Fault {
         )
     }
 
+    /// The object's type has no such method.
+    pub fn method_not_found(receiver: &MoRef, method: &str) -> Self {
+        Self::new(
+            object!(MethodNotFound { receiver: receiver, method: method }),
+            format!("The method {method} is not one of {}.", receiver.ty().name()),
+        )
+    }
+
     /// The object is in a state that does not allow the operation.
     pub fn invalid_state() -> Self {
         Self::of(ty::InvalidState, "The operation is not allowed in the current state.")

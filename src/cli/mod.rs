@@ -10,12 +10,10 @@ mod values;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use axum::http::StatusCode;
-use axum::routing::get;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::config::Config;
-use crate::server::{Server, ServerError};
+use crate::simulator::{Bound, StartError};
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -90,17 +88,12 @@ pub fn run(config: &Config) -> ExitCode {
     }
 }
 
-/// The front ends' routes. THE SEAM: the simulator and `wire::router` come in here.
-fn routes(_config: &Config) -> axum::Router {
-    axum::Router::new().route("/about", get(StatusCode::SERVICE_UNAVAILABLE))
-}
-
-async fn serve(config: &Config) -> Result<ExitCode, ServerError> {
-    let server = Server::bind(config, routes(config)).await?;
+async fn serve(config: &Config) -> Result<ExitCode, StartError> {
+    let bound = Bound::new(config.clone()).await?;
     let mut stop = ready::Stop::listen(config.stdin_exit);
-    let failed = ready::announce(config, &server);
-    let shutdown = server.shutdown();
-    let mut serving = std::pin::pin!(server.serve(std::future::pending()));
+    let failed = ready::announce(config, &bound.server);
+    let shutdown = bound.server.shutdown();
+    let mut serving = std::pin::pin!(bound.serve(std::future::pending()));
     tokio::select! {
         () = serving.as_mut() => {}
         reason = stop.next() => tracing::info!("stopping: {reason}"),

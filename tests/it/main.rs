@@ -9,3 +9,4 @@ mod schema;
 mod schema_build;
 mod soap_codec;
 mod tasks_engine;
+mod tidy;

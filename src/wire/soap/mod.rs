@@ -12,14 +12,17 @@
 //! - [`error`]: what is wrong with a request, and where
 //! - [`encode`]: values, [`envelope`]: requests, responses, faults
 //! - [`scalar`]: texts of the simple types
+//! - `http`: `POST /sdk`; `schema`: the WSDL files and the list of versions
 
 mod decode;
 mod encode;
 mod envelope;
 mod error;
+pub(crate) mod http;
 mod reader;
 mod request;
 mod scalar;
+pub(crate) mod schema;
 
 pub use envelope::{encode_fault, encode_request, encode_response};
 pub use error::{DecodeError, Place, Problem};

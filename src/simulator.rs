@@ -1,0 +1,101 @@
+//! A simulator: a simulated server behind a real one. A process can hold many.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::connection::Shutdown;
+use crate::server::{Server, ServerError};
+use crate::vsphere::Service;
+use crate::wire;
+
+/// Why a simulator does not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The port or the certificate.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The inventory that was asked for.
+    #[error("cannot make the inventory: {0}")]
+    Inventory(String),
+}
+
+/// A simulator with its port taken, not serving yet.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) server: Server,
+    service: Arc<Service>,
+}
+
+impl Bound {
+    /// Makes the inventory and takes the port.
+    pub(crate) async fn new(config: Config) -> Result<Self, StartError> {
+        let service = Service::new(config.clone())
+            .map_err(|fault| StartError::Inventory(fault.to_string()))?;
+        let server = Server::bind(&config, wire::router(&service)).await?;
+        Ok(Self { server, service })
+    }
+
+    /// Serves until `stop` is ready or the server is told to shut down; who
+    /// waits for changes is answered then.
+    pub(crate) async fn serve(self, stop: impl Future<Output = ()>) {
+        let shutdown = self.server.shutdown();
+        let service = self.service;
+        let closing = async move {
+            shutdown.begun().await;
+            service.close();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.server.serve(stop) => {}
+            () = closing => {}
+        }
+    }
+}
+
+/// A running simulator. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    service: Arc<Service>,
+    url: String,
+    shutdown: Shutdown,
+    serving: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts a simulator on the address that `config` names.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let bound = Bound::new(config).await?;
+        let service = bound.service.clone();
+        let (url, shutdown) = (bound.server.url(), bound.server.shutdown());
+        let serving = tokio::spawn(bound.serve(std::future::pending()));
+        Ok(Self { service, url, shutdown, serving })
+    }
+
+    /// The URL of the SDK.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The simulated server behind the wire.
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+
+    /// Stops accepting, lets requests in flight end, and returns.
+    pub async fn stop(mut self) {
+        self.shutdown.begin();
+        // A server task that panicked has stopped as well.
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.shutdown.force();
+        self.serving.abort();
+    }
+}

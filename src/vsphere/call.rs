@@ -1,0 +1,97 @@
+//! The seam that every front end targets: one call, whoever sent it and in
+//! whatever encoding.
+
+use std::sync::{Arc, OnceLock};
+
+use super::session::Session;
+use crate::fault::Fault;
+use crate::schema::{Method, Version};
+use crate::value::{MoRef, Str, Value};
+
+/// Who calls, as far as the transport can tell.
+#[derive(Debug)]
+pub struct Caller {
+    /// The session that the request's cookie or header names, if it is alive.
+    pub session: Option<Arc<Session>>,
+    /// The API version that the client speaks.
+    pub version: Version,
+    /// The client's network address.
+    pub address: Str,
+    /// What the client says it is.
+    pub user_agent: Str,
+    /// The client's name for the operation, for logs and `activationId`.
+    pub operation_id: Option<Str>,
+    /// A session that this call began: the front end hands its token to the client.
+    pub began: OnceLock<Arc<Session>>,
+}
+
+impl Caller {
+    /// A caller without a session who speaks `version`.
+    pub fn anonymous(version: Version) -> Self {
+        Self {
+            session: None,
+            version,
+            address: Str::new(),
+            user_agent: Str::new(),
+            operation_id: None,
+            began: OnceLock::new(),
+        }
+    }
+}
+
+/// A call of one method on one managed object.
+#[derive(Debug)]
+pub struct Call {
+    /// The receiver.
+    pub this: MoRef,
+    /// The method.
+    pub method: Method,
+    /// The arguments, in the order of [`Method::params`]; the front end has
+    /// checked them against the schema, required ones are there.
+    pub args: Box<[Option<Value>]>,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+impl Call {
+    /// The argument at `slot`; see the macro `arg!` for the checked way.
+    pub fn get(&self, slot: usize) -> Option<&Value> {
+        self.args.get(slot)?.as_ref()
+    }
+
+    /// The argument at `slot`, or the fault that says it is not there.
+    pub fn required(&self, slot: usize) -> Result<&Value, Fault> {
+        self.get(slot).ok_or_else(|| {
+            let name = self.method.params().get(slot).map_or("?", |field| field.name());
+            Fault::invalid_argument(name)
+        })
+    }
+
+    /// The text at `slot`; empty when it is not given.
+    pub fn text(&self, slot: usize) -> &str {
+        self.get(slot).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The truth value at `slot`; false when it is not given.
+    pub fn flag(&self, slot: usize) -> bool {
+        self.get(slot).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The reference at `slot`, if it is given.
+    pub fn moref(&self, slot: usize) -> Option<&MoRef> {
+        self.get(slot).and_then(Value::as_moref)
+    }
+
+    /// The session; methods that need none of it do not ask.
+    pub fn session(&self) -> Result<&Arc<Session>, Fault> {
+        self.caller.session.as_ref().ok_or_else(|| Fault::not_authenticated(&self.this))
+    }
+}
+
+/// The slot of a method's parameter, checked by the compiler: `arg!(FindChild.name)`.
+macro_rules! arg {
+    ($method:ident . $param:tt) => {
+        const { $crate::schema::method::$method.param_slot(stringify!($param)) }
+    };
+}
+pub(crate) use arg;

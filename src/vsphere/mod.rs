@@ -1,0 +1,37 @@
+//! The simulated server: managed objects, and what each of their methods means.
+//!
+//! Front ends make a [`Call`] and hand it to [`Service::call`]; they know
+//! nothing else of this layer. Each managed object type has a file (or a
+//! folder) with a table of its methods; [`dispatch`] joins the tables.
+
+pub mod call;
+pub mod containment;
+mod delays;
+pub mod dispatch;
+mod extension_manager;
+pub mod model;
+pub mod operation;
+mod search_index;
+pub mod service;
+mod service_instance;
+pub mod session;
+mod session_manager;
+mod source;
+mod task;
+mod task_manager;
+
+pub use call::{Call, Caller};
+pub use dispatch::Answer;
+pub use service::Service;
+pub use session::{Session, Sessions};
+pub use source::SessionSource;
+
+/// The methods of every managed object type.
+const METHODS: &[&[dispatch::Entry]] = &[
+    extension_manager::METHODS,
+    search_index::METHODS,
+    service_instance::METHODS,
+    session_manager::METHODS,
+    task::METHODS,
+    task_manager::METHODS,
+];

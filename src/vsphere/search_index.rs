@@ -1,0 +1,199 @@
+//! `SearchIndex`: finding an entity by what a person knows of it.
+
+use super::call::{Call, arg};
+use super::dispatch::{Answer, Entry, Handler};
+use super::service::Service;
+use crate::fault::Fault;
+use crate::inventory::{Read, Snapshot};
+use crate::path;
+use crate::schema::{StaticPath, Type, method, ty};
+use crate::value::{Array, MoRef, Value};
+
+pub(super) const METHODS: &[Entry] = &[
+    (ty::SearchIndex, method::FindByUuid, Handler::Now(find_by_uuid)),
+    (ty::SearchIndex, method::FindAllByUuid, Handler::Now(find_all_by_uuid)),
+    (ty::SearchIndex, method::FindByDatastorePath, Handler::Now(find_by_datastore_path)),
+    (ty::SearchIndex, method::FindByDnsName, Handler::Now(find_by_dns_name)),
+    (ty::SearchIndex, method::FindAllByDnsName, Handler::Now(find_all_by_dns_name)),
+    (ty::SearchIndex, method::FindByIp, Handler::Now(find_by_ip)),
+    (ty::SearchIndex, method::FindAllByIp, Handler::Now(find_all_by_ip)),
+    (ty::SearchIndex, method::FindByInventoryPath, Handler::Now(find_by_inventory_path)),
+    (ty::SearchIndex, method::FindChild, Handler::Now(find_child)),
+];
+
+fn find_by_uuid(service: &Service, call: &Call) -> Answer {
+    let (uuid, datacenter) = (call.text(arg!(FindByUuid.uuid)), arg!(FindByUuid.datacenter));
+    let vms = call.flag(arg!(FindByUuid.vmSearch));
+    let instance = call.flag(arg!(FindByUuid.instanceUuid));
+    let snapshot = service.engine().snapshot();
+    first(by_uuid(&snapshot, within(&snapshot, call, datacenter)?, uuid, vms, instance))
+}
+
+fn find_all_by_uuid(service: &Service, call: &Call) -> Answer {
+    let uuid = call.text(arg!(FindAllByUuid.uuid));
+    let vms = call.flag(arg!(FindAllByUuid.vmSearch));
+    let instance = call.flag(arg!(FindAllByUuid.instanceUuid));
+    let snapshot = service.engine().snapshot();
+    let within = within(&snapshot, call, arg!(FindAllByUuid.datacenter))?;
+    all(&by_uuid(&snapshot, within, uuid, vms, instance))
+}
+
+fn by_uuid(
+    snapshot: &Snapshot,
+    within: Option<&MoRef>,
+    uuid: &str,
+    vms: bool,
+    instance: bool,
+) -> Vec<MoRef> {
+    let (ty, place): (Type, &StaticPath) = match (vms, instance) {
+        (true, true) => (ty::VirtualMachine, path!(VirtualMachine, "config.instanceUuid")),
+        (true, false) => (ty::VirtualMachine, path!(VirtualMachine, "config.uuid")),
+        (false, _) => (ty::HostSystem, path!(HostSystem, "hardware.systemInfo.uuid")),
+    };
+    let plain = |text: &str| text.replace('-', "").to_ascii_lowercase();
+    let wanted = plain(uuid);
+    entities(snapshot, ty, within, |mo| plain(snapshot.text(mo, place)) == wanted)
+}
+
+fn find_by_dns_name(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let within = within(&snapshot, call, arg!(FindByDnsName.datacenter))?;
+    let name = call.text(arg!(FindByDnsName.dnsName));
+    first(by_dns_name(&snapshot, within, name, call.flag(arg!(FindByDnsName.vmSearch))))
+}
+
+fn find_all_by_dns_name(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let within = within(&snapshot, call, arg!(FindAllByDnsName.datacenter))?;
+    let name = call.text(arg!(FindAllByDnsName.dnsName));
+    all(&by_dns_name(&snapshot, within, name, call.flag(arg!(FindAllByDnsName.vmSearch))))
+}
+
+fn by_dns_name(snapshot: &Snapshot, within: Option<&MoRef>, name: &str, vms: bool) -> Vec<MoRef> {
+    if vms {
+        return entities(snapshot, ty::VirtualMachine, within, |mo| {
+            snapshot.text(mo, path!(VirtualMachine, "guest.hostName")).eq_ignore_ascii_case(name)
+        });
+    }
+    entities(snapshot, ty::HostSystem, within, |mo| {
+        let host = snapshot.text(mo, path!(HostSystem, "config.network.dnsConfig.hostName"));
+        let domain = snapshot.text(mo, path!(HostSystem, "config.network.dnsConfig.domainName"));
+        name.eq_ignore_ascii_case(host)
+            || name.eq_ignore_ascii_case(&format!("{host}.{domain}"))
+            || name.eq_ignore_ascii_case(snapshot.text(mo, path!(HostSystem, "name")))
+    })
+}
+
+fn find_by_ip(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let within = within(&snapshot, call, arg!(FindByIp.datacenter))?;
+    let ip = call.text(arg!(FindByIp.ip));
+    first(by_ip(&snapshot, within, ip, call.flag(arg!(FindByIp.vmSearch))))
+}
+
+fn find_all_by_ip(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let within = within(&snapshot, call, arg!(FindAllByIp.datacenter))?;
+    let ip = call.text(arg!(FindAllByIp.ip));
+    all(&by_ip(&snapshot, within, ip, call.flag(arg!(FindAllByIp.vmSearch))))
+}
+
+fn by_ip(snapshot: &Snapshot, within: Option<&MoRef>, ip: &str, vms: bool) -> Vec<MoRef> {
+    if vms {
+        return entities(snapshot, ty::VirtualMachine, within, |mo| {
+            snapshot.text(mo, path!(VirtualMachine, "guest.ipAddress")) == ip
+        });
+    }
+    entities(snapshot, ty::HostSystem, within, |mo| {
+        let nics = snapshot.at(mo, path!(HostSystem, "config.network.vnic"));
+        nics.map(Value::items).unwrap_or_default().iter().any(|nic| {
+            nic.as_object()
+                .and_then(|nic| nic.at(path!(HostVirtualNic, "spec.ip.ipAddress")))
+                .and_then(Value::as_str)
+                == Some(ip)
+        })
+    })
+}
+
+fn find_by_datastore_path(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let path = call.text(arg!(FindByDatastorePath.path));
+    if !(path.starts_with('[') && path.contains(']')) {
+        return Err(Fault::new(
+            crate::object!(InvalidDatastorePath { datastorePath: path }),
+            format!("Invalid datastore path '{path}'."),
+        ));
+    }
+    let within = within(&snapshot, call, arg!(FindByDatastorePath.datacenter))?;
+    first(entities(&snapshot, ty::VirtualMachine, within, |mo| {
+        snapshot.text(mo, path!(VirtualMachine, "config.files.vmPathName")) == path
+    }))
+}
+
+fn find_by_inventory_path(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let path = call.text(arg!(FindByInventoryPath.inventoryPath));
+    let mut at = service.content().root_folder.clone();
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        match child(&snapshot, &at, name) {
+            Some(next) => at = next,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(at.into()))
+}
+
+fn find_child(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let entity = call.required(arg!(FindChild.entity))?.as_moref();
+    let entity = entity.ok_or_else(|| Fault::invalid_argument("entity"))?;
+    if !snapshot.exists(entity) {
+        return Err(Fault::not_found(entity));
+    }
+    Ok(child(&snapshot, entity, call.text(arg!(FindChild.name))).map(Value::Ref))
+}
+
+/// The child of `parent` that is called `name`, as inventory paths go.
+pub(super) fn child(snapshot: &Snapshot, parent: &MoRef, name: &str) -> Option<MoRef> {
+    super::containment::children(snapshot, parent).into_iter().find(|mo| {
+        let held = snapshot.text(mo, path!(ManagedEntity, "name"));
+        held == name || held == super::containment::escape(name)
+    })
+}
+
+/// The datacenter to search in, if the call names one; it must exist.
+fn within<'c>(
+    snapshot: &Snapshot,
+    call: &'c Call,
+    slot: usize,
+) -> Result<Option<&'c MoRef>, Fault> {
+    match call.moref(slot) {
+        Some(mo) if !snapshot.exists(mo) => Err(Fault::not_found(mo)),
+        given => Ok(given),
+    }
+}
+
+fn entities(
+    snapshot: &Snapshot,
+    ty: Type,
+    within: Option<&MoRef>,
+    is_wanted: impl Fn(&MoRef) -> bool,
+) -> Vec<MoRef> {
+    let mut found: Vec<MoRef> = snapshot
+        .of_type(ty)
+        .map(|(mo, _)| mo)
+        .filter(|mo| is_wanted(mo))
+        .filter(|mo| within.is_none_or(|top| super::containment::is_below(snapshot, mo, top)))
+        .cloned()
+        .collect();
+    found.sort();
+    found
+}
+
+fn first(found: Vec<MoRef>) -> Answer {
+    Ok(found.into_iter().next().map(Value::Ref))
+}
+
+fn all(found: &[MoRef]) -> Answer {
+    Ok(Some(Value::Array(Array::of_refs(found))))
+}

@@ -1,0 +1,309 @@
+//! The simulated vCenter or ESXi: its state, its sessions, and the one entry
+//! for calls.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use super::call::Call;
+use super::delays::Delays;
+use super::dispatch::{Answer, Dispatch, Handler, Waiting};
+use super::operation::{Operation, description_id};
+use super::session::{NewSession, Session, Sessions};
+use super::session_manager::Tickets;
+use super::task::TaskProjection;
+use super::{METHODS, model};
+use crate::collector::Subscriptions;
+use crate::config::{ClockMode, Config};
+use crate::engine::{Busy, Clock, Engine, Settings, TaskSpec};
+use crate::fault::Fault;
+use crate::ids::Ids;
+use crate::inventory::{Read, Snapshot, Store};
+use crate::path;
+use crate::schema::{Method, Version, ty};
+use crate::task::Reason;
+use crate::value::{DateTime, MoRef, Str, Value};
+
+/// The well-known objects that vimsim itself has to find.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The root folder of the inventory.
+    pub root_folder: MoRef,
+    /// The session manager.
+    pub session_manager: MoRef,
+    /// The task manager.
+    pub task_manager: MoRef,
+}
+
+impl Content {
+    fn read(snapshot: &Snapshot) -> Option<Self> {
+        let service = MoRef::new(ty::ServiceInstance, "ServiceInstance");
+        let at = |path| snapshot.moref(&service, path).cloned();
+        Some(Self {
+            root_folder: at(path!(ServiceInstance, "content.rootFolder"))?,
+            session_manager: at(path!(ServiceInstance, "content.sessionManager"))?,
+            task_manager: at(path!(ServiceInstance, "content.taskManager"))?,
+        })
+    }
+}
+
+/// Where the stepped clock starts: 2025-01-01T00:00:00Z, the same for every run.
+const STEPPED_START: DateTime = DateTime::from_micros(1_735_689_600_000_000);
+
+/// One simulated server.
+#[derive(Debug)]
+pub struct Service {
+    config: Config,
+    version: Version,
+    engine: Engine,
+    ids: Arc<Ids>,
+    subscriptions: Arc<Subscriptions>,
+    sessions: Sessions,
+    tickets: Tickets,
+    dispatch: Dispatch,
+    delays: Delays,
+    content: Content,
+    touches: AtomicU64,
+}
+
+impl Service {
+    /// A server with the inventory that `config` describes.
+    pub fn new(config: Config) -> Result<Arc<Self>, Fault> {
+        let version = Version::at_most(&config.api_version)
+            .ok_or_else(|| Fault::system_error("the API version is not known"))?;
+        let ids = Arc::new(if config.seed == 0 { Ids::random() } else { Ids::seeded(config.seed) });
+        let clock = match config.clock {
+            ClockMode::Real => Clock::real(),
+            ClockMode::Stepped => Clock::stepped(STEPPED_START),
+        };
+        let store = Arc::new(Store::new());
+        let now = clock.now();
+        store.commit(|tx| model::build(tx, &model_options(&config), now))?;
+        let content = Content::read(&store.snapshot())
+            .ok_or_else(|| Fault::system_error("the inventory has no service content"))?;
+        let subscriptions = Subscriptions::new();
+        let observed = subscriptions.clone();
+        store.observe(Box::new(move |commit| observed.on_commit(commit)));
+        let projection = TaskProjection { manager: content.task_manager.clone() };
+        let settings = Settings { clock, ids: ids.clone(), ..Settings::default() };
+        let engine = Engine::start(store, settings, Box::new(projection))
+            .map_err(|error| Fault::system_error(&error.to_string()))?;
+        let delays = Delays::new(&config.delays);
+        let dispatch = Dispatch::new(METHODS);
+        Ok(Arc::new(Self {
+            version,
+            engine,
+            ids,
+            subscriptions,
+            sessions: Sessions::default(),
+            tickets: Tickets::default(),
+            dispatch,
+            delays,
+            content,
+            touches: AtomicU64::new(0),
+            config,
+        }))
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The API version that the server announces.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Where time passes.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The source of ids.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Who is logged in.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The well-known objects.
+    pub fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// Who waits for which objects.
+    pub fn subscriptions(&self) -> &Arc<Subscriptions> {
+        &self.subscriptions
+    }
+
+    pub(super) fn tickets(&self) -> &Tickets {
+        &self.tickets
+    }
+
+    /// The methods that are answered.
+    pub fn methods(&self) -> Vec<Method> {
+        self.dispatch.methods()
+    }
+
+    /// The session with the token, unless it has been idle for too long.
+    pub fn session(&self, token: &str) -> Option<Arc<Session>> {
+        let session = self.sessions.by_token(token)?;
+        if session.is_idle(self.engine.now(), self.config.session_timeout) {
+            self.end_session(&session);
+            return None;
+        }
+        Some(session)
+    }
+
+    /// Begins a session, and ends those that have been idle for too long.
+    pub(super) fn begin_session(&self, login: NewSession) -> Arc<Session> {
+        self.sessions.end_idle(login.now, self.config.session_timeout);
+        let session = Arc::new(Session::new(login));
+        self.sessions.add(session.clone());
+        tracing::info!(user = %session.user_name, key = %session.key, "login");
+        self.touch(&self.content.session_manager);
+        session
+    }
+
+    /// Ends a session with everything that belongs to it.
+    pub(super) fn end_session(&self, session: &Session) {
+        self.sessions.end(session);
+        tracing::info!(user = %session.user_name, key = %session.key, "logout");
+        self.touch(&self.content.session_manager);
+    }
+
+    /// Ends all sessions: whoever waits is answered.
+    pub fn close(&self) {
+        for session in self.sessions.list() {
+            self.sessions.end(&session);
+        }
+    }
+
+    /// Tells those who watch `mo` that something computed about it has changed.
+    pub(super) fn touch(&self, mo: &MoRef) {
+        self.touches.fetch_add(1, Ordering::AcqRel);
+        self.subscriptions.touch(mo);
+    }
+
+    /// How often something computed has changed.
+    pub(super) fn touches(&self) -> u64 {
+        self.touches.load(Ordering::Acquire)
+    }
+
+    /// What a kind of task is called.
+    pub(super) fn task_label(&self, description_id: &str) -> Str {
+        Str::from(description_id)
+    }
+
+    /// Answers a call. The checks come in the order of the real product:
+    /// login, object, then what the method itself looks at.
+    pub async fn call(self: &Arc<Self>, call: &Call) -> Answer {
+        let session = call.caller.session.as_ref();
+        let _busy = session.map(|session| {
+            session.touch(self.engine.now());
+            session.busy()
+        });
+        let handler = self.admit(call)?;
+        let delay = self.delays.reply(call.method, &self.ids);
+        if !delay.is_zero() {
+            self.engine.sleep(delay).await;
+        }
+        let answer = match handler {
+            Handler::Now(answer) => {
+                catch_unwind(AssertUnwindSafe(|| answer(self, call))).map_err(|_| ())
+            }
+            Handler::Task(plan) => {
+                let start = || plan(self, call).and_then(|work| self.start(call, work));
+                catch_unwind(AssertUnwindSafe(start)).map_err(|_| ())
+            }
+            Handler::Wait(wait) => guarded(wait(self, call)).await,
+        };
+        answer.unwrap_or_else(|()| {
+            tracing::error!(method = call.method.name(), this = %call.this, "a method panicked");
+            Err(Fault::system_error("an internal error; the server's log says where"))
+        })
+    }
+
+    /// The handler of a call that may be made.
+    fn admit(&self, call: &Call) -> Result<Handler, Fault> {
+        let session = call.caller.session.as_ref();
+        if session.is_none() && call.method.privilege() != Some("System.Anonymous") {
+            return Err(Fault::not_authenticated(&call.this));
+        }
+        let exists = self.engine.snapshot().exists(&call.this)
+            || session.is_some_and(|session| session.object(&call.this).is_some());
+        if !exists {
+            return Err(Fault::not_found(&call.this));
+        }
+        if !call.this.ty().is_a(call.method.owner()) {
+            return Err(Fault::method_not_found(&call.this, call.method.name()));
+        }
+        self.dispatch.find(call.this.ty(), call.method).ok_or_else(|| {
+            tracing::info!(method = call.method.name(), this = %call.this, "not modelled");
+            Fault::not_modelled(call.method.name())
+        })
+    }
+
+    /// Makes the task that does the work of a call.
+    fn start(&self, call: &Call, work: Operation) -> Answer {
+        let entity = work.entity.unwrap_or_else(|| call.this.clone());
+        let description_id = Str::from(description_id(call.this.ty(), call.method));
+        let mut spec =
+            TaskSpec::new(crate::task::Operation::Method(call.method), description_id.clone())
+                .on(entity);
+        spec.label = self.task_label(&description_id);
+        spec.locks.extend(work.locks);
+        spec.busy = if call.method.faults().contains(&ty::TaskInProgress) {
+            Busy::Refuse
+        } else {
+            Busy::Wait
+        };
+        spec.cancelable = work.cancelable;
+        spec.duration = self.delays.task(call.method, &self.ids);
+        if let Some(session) = &call.caller.session {
+            spec.reason = Reason::User(session.user_name.clone());
+            spec.owner = Some(session.user_name.clone());
+        }
+        spec.activation_id = None;
+        self.engine.submit(spec, work.job).map(|task| Some(Value::Ref(task)))
+    }
+}
+
+/// Polls `waiting` so that a panic in it ends this call and nothing else.
+async fn guarded(mut waiting: Waiting<'_>) -> Result<Answer, ()> {
+    std::future::poll_fn(move |context| {
+        match catch_unwind(AssertUnwindSafe(|| waiting.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(())),
+        }
+    })
+    .await
+}
+
+/// The inventory that the settings ask for.
+fn model_options(config: &Config) -> model::ModelOptions {
+    let counts = &config.model;
+    model::ModelOptions {
+        esx: config.esx,
+        dc: counts.dc,
+        cluster: counts.cluster,
+        host: counts.host,
+        standalone_host: counts.standalone_host,
+        vm: counts.vm,
+        ds: counts.ds,
+        pool: counts.pool,
+        app: counts.app,
+        pod: counts.pod,
+        folder: counts.folder,
+        pg: counts.pg,
+        pg_nsx: counts.pg_nsx,
+        nsx: counts.nsx,
+        autostart: counts.autostart,
+        api_version: config.api_version.clone(),
+    }
+}

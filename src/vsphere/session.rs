@@ -1,0 +1,294 @@
+//! Sessions: who is logged in, and what belongs to a login.
+//!
+//! ```text
+//!   Login ──► alive ──Logout, TerminateSession, idle too long──► ended
+//! ```
+//!
+//! Views, filters, collectors and the default PropertyCollector's state belong
+//! to a session and end with it. A session is found by its token, which only
+//! its client knows; its key is what others see.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::inventory::Snapshot;
+use crate::object;
+use crate::value::{DateTime, MoRef, Object, Str};
+
+/// An object that only one session sees: a view, a filter, a history collector.
+pub trait SessionObject: Any + Send + Sync {
+    /// The object's properties as they are now.
+    fn properties(&self, snapshot: &Snapshot) -> Object;
+
+    /// Names the inventory objects whose change may change the properties.
+    fn depends(&self, _snapshot: &Snapshot, _add: &mut dyn FnMut(&MoRef)) {}
+
+    /// The object has been destroyed, or its session has ended.
+    fn close(&self) {}
+}
+
+/// One login.
+pub struct Session {
+    /// What others see: the key of the `UserSession`.
+    pub key: Str,
+    /// What the client sends with each request.
+    pub token: Str,
+    /// The user's name as given at login.
+    pub user_name: Str,
+    /// The user's full name.
+    pub full_name: Str,
+    /// The client's address at login.
+    pub address: Str,
+    /// What the client said it is.
+    pub user_agent: Str,
+    /// When the session began.
+    pub login_time: DateTime,
+    /// Whether an extension logged in.
+    pub extension: bool,
+    last_active: AtomicI64,
+    calls: AtomicU64,
+    waiting: AtomicU32,
+    ended: AtomicBool,
+    locale: Mutex<Str>,
+    objects: Mutex<HashMap<MoRef, Arc<dyn SessionObject>>>,
+}
+
+/// What a login brings.
+#[derive(Debug)]
+pub struct NewSession {
+    /// The session's key.
+    pub key: Str,
+    /// The session's token.
+    pub token: Str,
+    /// The user's name.
+    pub user_name: Str,
+    /// The user's full name.
+    pub full_name: Str,
+    /// The client's address.
+    pub address: Str,
+    /// What the client says it is.
+    pub user_agent: Str,
+    /// The locale of messages.
+    pub locale: Str,
+    /// Now.
+    pub now: DateTime,
+    /// Whether an extension logs in.
+    pub extension: bool,
+}
+
+impl Session {
+    /// Begins a session.
+    pub fn new(login: NewSession) -> Self {
+        Self {
+            key: login.key,
+            token: login.token,
+            user_name: login.user_name,
+            full_name: login.full_name,
+            address: login.address,
+            user_agent: login.user_agent,
+            login_time: login.now,
+            extension: login.extension,
+            last_active: AtomicI64::new(login.now.micros()),
+            calls: AtomicU64::new(0),
+            waiting: AtomicU32::new(0),
+            ended: AtomicBool::new(false),
+            locale: Mutex::new(login.locale),
+            objects: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Notes that a call arrived.
+    pub fn touch(&self, now: DateTime) {
+        self.last_active.store(now.micros(), Ordering::Relaxed);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When the latest call arrived.
+    pub fn last_active(&self) -> DateTime {
+        DateTime::from_micros(self.last_active.load(Ordering::Relaxed))
+    }
+
+    /// Notes that a call of this session is under way; the session is not idle
+    /// until the guard is dropped.
+    pub fn busy(self: &Arc<Self>) -> Busy {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Busy(self.clone())
+    }
+
+    /// Whether the session has been idle for longer than `timeout`.
+    pub fn is_idle(&self, now: DateTime, timeout: Duration) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0 && now.since(self.last_active()) > timeout
+    }
+
+    /// Whether the session is over.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The locale of messages.
+    pub fn locale(&self) -> Str {
+        lock(&self.locale).clone()
+    }
+
+    /// Changes the locale of messages.
+    pub fn set_locale(&self, locale: Str) {
+        *lock(&self.locale) = locale;
+    }
+
+    /// The session as the API shows it.
+    pub fn user_session(&self) -> Object {
+        let locale = self.locale();
+        object!(UserSession {
+            key: &self.key,
+            userName: &self.user_name,
+            fullName: &self.full_name,
+            loginTime: self.login_time,
+            lastActiveTime: self.last_active(),
+            locale: &locale,
+            messageLocale: &locale,
+            extensionSession: self.extension,
+            ipAddress: &self.address,
+            userAgent: &self.user_agent,
+            callCount: i64::try_from(self.calls.load(Ordering::Relaxed)).unwrap_or(i64::MAX),
+        })
+    }
+
+    /// The session's object called `mo`.
+    pub fn object(&self, mo: &MoRef) -> Option<Arc<dyn SessionObject>> {
+        lock(&self.objects).get(mo).cloned()
+    }
+
+    /// The session's object called `mo`, if it is a `T`.
+    pub fn object_as<T: SessionObject>(&self, mo: &MoRef) -> Option<Arc<T>> {
+        let object: Arc<dyn Any + Send + Sync> = self.object(mo)?;
+        object.downcast().ok()
+    }
+
+    /// Gives the session an object. A session that has just ended closes it at once.
+    pub fn add_object(&self, mo: MoRef, object: Arc<dyn SessionObject>) {
+        let mut objects = lock(&self.objects);
+        if self.has_ended() {
+            drop(objects);
+            object.close();
+        } else {
+            objects.insert(mo, object);
+        }
+    }
+
+    /// Takes an object from the session and closes it; whether it was there.
+    pub fn remove_object(&self, mo: &MoRef) -> bool {
+        let removed = lock(&self.objects).remove(mo);
+        if let Some(object) = &removed {
+            object.close();
+        }
+        removed.is_some()
+    }
+
+    /// How many of the session's objects satisfy `which`.
+    pub fn count_objects(&self, which: impl Fn(&MoRef) -> bool) -> usize {
+        lock(&self.objects).keys().filter(|mo| which(mo)).count()
+    }
+
+    /// Ends the session and everything that belongs to it.
+    fn end(&self) {
+        let objects = {
+            let mut objects = lock(&self.objects);
+            self.ended.store(true, Ordering::Release);
+            std::mem::take(&mut *objects)
+        };
+        objects.values().for_each(|object| object.close());
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the token: logs are read by more people than may log in.
+        f.debug_struct("Session")
+            .field("key", &self.key)
+            .field("user", &self.user_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps a session from being idle while a call of it is under way.
+#[derive(Debug)]
+pub struct Busy(Arc<Session>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// All sessions that are alive.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    by_token: RwLock<HashMap<Str, Arc<Session>>>,
+}
+
+impl Sessions {
+    /// Adds a session.
+    pub fn add(&self, session: Arc<Session>) {
+        write(&self.by_token).insert(session.token.clone(), session);
+    }
+
+    /// The session with the token.
+    pub fn by_token(&self, token: &str) -> Option<Arc<Session>> {
+        read(&self.by_token).get(token).cloned()
+    }
+
+    /// The session with the key.
+    pub fn by_key(&self, key: &str) -> Option<Arc<Session>> {
+        read(&self.by_token).values().find(|session| session.key == key).cloned()
+    }
+
+    /// All sessions, oldest first.
+    pub fn list(&self) -> Vec<Arc<Session>> {
+        let mut all: Vec<_> = read(&self.by_token).values().cloned().collect();
+        all.sort_by(|a, b| (a.login_time, &a.key).cmp(&(b.login_time, &b.key)));
+        all
+    }
+
+    /// How many sessions there are.
+    pub fn len(&self) -> usize {
+        read(&self.by_token).len()
+    }
+
+    /// Whether nobody is logged in.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends a session: its waits, views and filters are gone.
+    pub fn end(&self, session: &Session) {
+        write(&self.by_token).remove(&session.token);
+        session.end();
+    }
+
+    /// Ends every session that has been idle for longer than `timeout`.
+    pub fn end_idle(&self, now: DateTime, timeout: Duration) -> usize {
+        let idle: Vec<_> = read(&self.by_token)
+            .values()
+            .filter(|session| session.is_idle(now, timeout))
+            .cloned()
+            .collect();
+        idle.iter().for_each(|session| self.end(session));
+        idle.len()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

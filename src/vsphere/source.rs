@@ -1,0 +1,67 @@
+//! What one caller sees at one moment: the snapshot, the objects of the
+//! caller's session, and the few properties that are computed when read.
+
+use std::sync::Arc;
+
+use super::service::Service;
+use super::session::Session;
+use crate::collector::Source;
+use crate::fault::Fault;
+use crate::inventory::{Read, Snapshot};
+use crate::schema::{Field, ty};
+use crate::value::{MoRef, Object};
+
+/// A snapshot as a session sees it.
+#[derive(Debug)]
+pub struct SessionSource<'s> {
+    service: &'s Service,
+    snapshot: Arc<Snapshot>,
+    session: Option<&'s Arc<Session>>,
+    touches: u64,
+}
+
+impl<'s> SessionSource<'s> {
+    /// The latest state as `session` sees it; nobody's session sees what needs no login.
+    pub fn new(service: &'s Service, session: Option<&'s Arc<Session>>) -> Self {
+        let touches = service.touches();
+        Self { service, snapshot: service.engine().snapshot(), session, touches }
+    }
+
+    /// The snapshot below.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+}
+
+impl Source for SessionSource<'_> {
+    fn get(&self, mo: &MoRef) -> Option<Object> {
+        let Some(stored) = self.snapshot.get(mo) else {
+            return Some(self.session?.object(mo)?.properties(&self.snapshot));
+        };
+        Some(if mo.ty() == ty::SessionManager {
+            super::session_manager::properties(self.service, self.session, stored)
+        } else if mo.ty() == ty::ServiceInstance {
+            super::service_instance::properties(self.service, stored)
+        } else {
+            stored.clone()
+        })
+    }
+
+    fn depends(&self, mo: &MoRef, add: &mut dyn FnMut(&MoRef)) {
+        if let Some(object) = self.session.and_then(|session| session.object(mo)) {
+            object.depends(&self.snapshot, add);
+        }
+    }
+
+    fn version(&self) -> u64 {
+        // Both only ever grow, so the sum changes with either.
+        self.snapshot.version() + self.touches
+    }
+
+    fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault> {
+        if self.session.is_some() || property.privilege() == Some("System.Anonymous") {
+            return Ok(());
+        }
+        Err(Fault::not_authenticated(mo))
+    }
+}

@@ -1,0 +1,54 @@
+//! `TaskManager`: the tasks there are, what their kinds are called, and tasks
+//! that clients make for themselves.
+
+use super::call::{Call, arg};
+use super::dispatch::{Answer, Entry, Handler};
+use super::service::Service;
+use crate::engine::TaskSpec;
+use crate::fault::Fault;
+use crate::inventory::Read;
+use crate::schema::{method, ty};
+use crate::task::{Operation, Reason, TaskId};
+use crate::value::{Str, Value};
+
+pub(super) const METHODS: &[Entry] =
+    &[(ty::TaskManager, method::CreateTask, Handler::Now(create_task))];
+
+/// Makes a task that its creator drives. The reply is the task's info at that
+/// moment; its `name` is unset, its `descriptionId` the task type.
+fn create_task(service: &Service, call: &Call) -> Answer {
+    let snapshot = service.engine().snapshot();
+    let entity = call.required(arg!(CreateTask.obj))?.as_moref();
+    let entity = entity.ok_or_else(|| Fault::invalid_argument("obj"))?;
+    if !snapshot.exists(entity) {
+        return Err(Fault::not_found(entity));
+    }
+    let kind = call.text(arg!(CreateTask.taskTypeId));
+    if !super::extension_manager::knows_task_type(&snapshot, kind) {
+        return Err(Fault::invalid_argument("taskType"));
+    }
+    let parent = match call.text(arg!(CreateTask.parentTaskKey)) {
+        "" => None,
+        key => {
+            let known = TaskId::parse(key).filter(|id| service.engine().tasks().get(*id).is_some());
+            Some(known.ok_or_else(|| Fault::invalid_argument("parentTaskKey"))?)
+        }
+    };
+    let session = call.session()?;
+    let initiator = match call.text(arg!(CreateTask.initiatedBy)) {
+        "" => session.user_name.clone(),
+        name => Str::from(name),
+    };
+    let kind = Str::from(kind);
+    let mut spec = TaskSpec::new(Operation::Extension(kind.clone()), kind.clone());
+    spec.label = service.task_label(&kind);
+    spec.entity = Some(entity.clone());
+    spec.cancelable = call.flag(arg!(CreateTask.cancelable));
+    spec.reason = Reason::User(initiator);
+    spec.owner = Some(session.user_name.clone());
+    spec.parent = parent;
+    spec.activation_id =
+        call.get(arg!(CreateTask.activationId)).and_then(Value::as_str).map(Str::from);
+    let record = service.engine().create_task(spec)?;
+    Ok(Some(super::task::info(&record).into()))
+}

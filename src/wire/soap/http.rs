@@ -1,0 +1,112 @@
+//! SOAP over HTTP: `POST /sdk`.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE, USER_AGENT};
+use axum::response::{IntoResponse, Response};
+
+use super::{Limits, decode_request, encode_fault, encode_response};
+use crate::config::Direction;
+use crate::connection::Peer;
+use crate::fault::Fault;
+use crate::schema::{Method, Version, method};
+use crate::value::{Str, Value};
+use crate::vsphere::{Call, Caller, Service};
+use crate::wire::faults::on_wire;
+use crate::wire::session;
+
+/// What replies are made of, except for WSDL files and the like.
+const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
+
+/// Answers one SOAP request.
+pub(crate) async fn serve(
+    State(service): State<Arc<Service>>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let config = service.config();
+    if let Some(trace) = &config.trace {
+        trace.record(Direction::Request, &body);
+    }
+    let limits = Limits {
+        depth: config.limits.xml_depth,
+        attributes: config.limits.xml_attributes,
+        ..Limits::default()
+    };
+    let action = headers.get("soapaction").and_then(|value| value.to_str().ok());
+    let request = match decode_request(&body, action, limits) {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::info!(%error, "a request could not be read");
+            return reply(&service, None, Version::NEWEST, &Err(error.into()), None);
+        }
+    };
+    let token = session::token(&headers).or(request.header.session_cookie.as_deref());
+    let call = Call {
+        this: request.this,
+        method: request.method,
+        args: request.args,
+        caller: Caller {
+            session: token.and_then(|token| service.session(token)),
+            version: request.version,
+            address: peer
+                .map_or_else(Str::new, |Extension(peer)| Str::from(peer.address.ip().to_string())),
+            user_agent: headers
+                .get(USER_AGENT)
+                .and_then(|value| value.to_str().ok())
+                .map_or_else(Str::new, Str::from),
+            operation_id: request.header.operation_id,
+            began: OnceLock::new(),
+        },
+    };
+    let answer = service.call(&call).await;
+    let cookie = cookie(&service, &call, answer.is_err());
+    reply(&service, Some(call.method), call.caller.version, &answer, cookie)
+}
+
+/// The cookie to set: of the session that the call began, or, as vCenter does,
+/// one that leads nowhere after a login that failed.
+fn cookie(service: &Service, call: &Call, failed: bool) -> Option<String> {
+    let secure = service.config().tls != crate::config::Tls::Off;
+    let began = call.caller.began.get().map(|session| session.token.clone());
+    let failed_login = failed
+        && [method::Login, method::LoginByToken, method::CloneSession].contains(&call.method);
+    began
+        .or_else(|| failed_login.then(|| Str::from(service.ids().cookie())))
+        .map(|token| session::set_cookie(&token, secure))
+}
+
+fn reply(
+    service: &Service,
+    method: Option<Method>,
+    version: Version,
+    answer: &Result<Option<Value>, Fault>,
+    cookie: Option<String>,
+) -> Response {
+    let mut body = Vec::with_capacity(1024);
+    let status = match (answer, method) {
+        (Ok(value), Some(method)) => {
+            encode_response(method, value.as_ref(), version, &mut body);
+            StatusCode::OK
+        }
+        (Ok(_), None) => StatusCode::OK,
+        (Err(fault), _) => {
+            encode_fault(fault, version, &mut body);
+            let status = on_wire(fault.ty()).status;
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    };
+    if let Some(trace) = &service.config().trace {
+        trace.record(Direction::Reply, &body);
+    }
+    let mut response = (status, [(CONTENT_TYPE, XML)], body).into_response();
+    if let Some(cookie) = cookie.and_then(|line| HeaderValue::from_str(&line).ok()) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
