@@ -125,6 +125,10 @@ impl serde::de::Error for BridgeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(message.to_string())
     }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new("not set").within(field)
+    }
 }
 
 impl serde::ser::Error for BridgeError {
