@@ -66,8 +66,14 @@ impl Engine {
         }
     }
 
-    /// Does one thing that is due. A panic stays in here.
+    /// Does one thing that is due. A panic stays in here: there is other work.
     pub(super) fn handle(&self, event: Event) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.dispatch(event))) {
+            tracing::error!(reason = text_of(&*panic), "something that was due panicked");
+        }
+    }
+
+    fn dispatch(&self, event: Event) {
         match event {
             Event::Start(id) => self.start_job(id),
             Event::Refuse(id, holder) => self.refuse(id, holder),
@@ -81,11 +87,7 @@ impl Engine {
             Event::Proceed(id) => self.proceed(id),
             Event::Timeout(id, fault) => self.time_out(id, &fault),
             Event::Sweep => self.sweep(),
-            Event::Call(call) => {
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(self))) {
-                    tracing::error!(reason = text_of(&*panic), "a scheduled call panicked");
-                }
-            }
+            Event::Call(call) => call(self),
         }
     }
 

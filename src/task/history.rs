@@ -1,4 +1,4 @@
-//! How long finished tasks are kept.
+//! How long finished tasks are kept, and which are recent.
 
 use std::time::Duration;
 
@@ -57,4 +57,15 @@ impl Retention {
             .map(|(_, record)| record.id)
             .collect()
     }
+}
+
+/// The recent tasks, newest first: all that have not ended, and of the others
+/// those that ended less than `age` before `now`, among the last `count`.
+pub fn recent(tasks: &TaskTable, now: DateTime, age: Duration, count: usize) -> Vec<TaskId> {
+    let ended = tasks.finished().rev().take(count).take_while(|record| {
+        record.status().completed_at().is_some_and(|completed| completed.after(age) > now)
+    });
+    let mut recent: Vec<TaskId> = tasks.live().chain(ended).map(|record| record.id).collect();
+    recent.sort_unstable_by(|a, b| b.cmp(a));
+    recent
 }
