@@ -14,7 +14,7 @@ use vimsim::task::{Operation, Outcome, Progress, Retention, State, Target, TaskI
 use vimsim::value::{MoRef, Object, Str, Value};
 use vimsim::{engine, object};
 
-use crate::tasks_engine::{SECOND, engine_with, machine, name, rename, spec};
+use super::{SECOND, engine_with, machine, name, spec};
 
 /// How many machines there are to work on.
 const MACHINES: usize = 4;
@@ -439,8 +439,7 @@ impl Pair {
         assert_eq!(status.result(), model.result.as_ref(), "{mo}");
         assert_eq!(status.error().map(|fault| fault.ty().name()), model.error, "{mo}");
         assert_eq!(status.description().cloned(), model.description.map(message), "{mo}");
-        let seconds =
-            |time: vimsim::value::DateTime| time.since(crate::tasks_engine::NOON).as_secs();
+        let seconds = |time: vimsim::value::DateTime| time.since(super::NOON).as_secs();
         let times = (
             seconds(status.queued_at()),
             status.started_at().map(seconds),
@@ -460,7 +459,7 @@ fn same(answer: Result<(), Fault>, expected: Answer) {
     assert_eq!(answer.map_err(|fault| fault.ty().name()), expected);
 }
 
-/// Renames its machine to its number; see [`crate::tasks_engine::Rename`].
+/// Renames its machine to its number; see [`super::Rename`].
 struct Named {
     vm: MoRef,
     number: u64,
