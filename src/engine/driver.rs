@@ -104,16 +104,18 @@ impl Engine {
             }
             let context = TaskContext { id, mo: &record.mo, cancelled: false };
             entry.job.begin(tx, &context)?;
-            Ok(Some((record, tx.now(), entry.job.timeout())))
+            let running = tx.task(id).cloned().unwrap_or(record);
+            Ok(Some((running, entry.asked, tx.now(), entry.job.timeout())))
         });
-        let (record, started, timeout) = match started {
+        let (record, asked, started, timeout) = match started {
             Ok(Some(started)) => started,
             Ok(None) => return,
             Err(fault) => return self.fail(id, &fault),
         };
+        let plan = self.core.director.plan(&record, asked);
         let mut jobs = lock(&self.core.jobs);
         let Some(entry) = jobs.entries.get_mut(&id) else { return };
-        entry.plan = self.core.director.plan(&record, entry.asked);
+        entry.plan = plan;
         let schedule = |after, event| {
             self.core.timing.scheduler.schedule(started.after(after), Weight::Work, event)
         };

@@ -501,10 +501,21 @@ fn run(steps: &[Step]) {
     pair.compare_all();
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+/// Two hundred runs, unless `PROPTEST_CASES` asks for more: two thousand make
+/// a million steps.
+fn runs() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(200),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
-    /// Two hundred times five hundred steps.
+proptest! {
+    #![proptest_config(runs())]
+
+    /// Five hundred steps a run.
     #[test]
     fn the_engine_does_what_the_model_does(steps in steps(500)) {
         run(&steps);
