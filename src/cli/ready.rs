@@ -30,13 +30,16 @@ pub(super) fn announce(config: &Config, server: &Server) -> impl Future<Output =
             }
             Export::File(path) => write_line(path, &line),
         };
-        if let Err(error) = outcome {
-            let place = match &export {
-                Export::Stdout => "standard output".to_owned(),
-                Export::File(path) => path.display().to_string(),
-            };
-            // The receiver is gone when the server is stopping anyway.
-            let _ = failed.send(format!("cannot write the URL to {place}: {error}"));
+        let place = match &export {
+            Export::Stdout => "standard output".to_owned(),
+            Export::File(path) => path.display().to_string(),
+        };
+        match outcome {
+            Ok(()) => tracing::debug!("wrote the URL to {place}"),
+            Err(error) => {
+                // The receiver is gone when the server is stopping anyway.
+                let _ = failed.send(format!("cannot write the URL to {place}: {error}"));
+            }
         }
     });
     async {

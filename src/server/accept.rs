@@ -247,7 +247,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &context.limits;
-    let activity = Arc::<Activity>::default();
+    let activity = Arc::new(Activity::new());
     let answerer =
         Answerer::new(context.routes.clone(), peer, context.shutdown.clone(), activity.clone());
     let io = |chatter| TokioIo::new(Patient::new(stream, activity, chatter, limits));

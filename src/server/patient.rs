@@ -15,7 +15,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,13 +26,33 @@ use crate::config::Limits;
 
 /// What a connection's requests tell the layer below: how many are being answered, and that
 /// there have been some.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Activity {
     busy: AtomicUsize,
     begun: AtomicUsize,
+    opened: Instant,
+    /// When the last request was answered, in milliseconds since the connection was opened.
+    rested: AtomicU64,
 }
 
 impl Activity {
+    pub(super) fn new() -> Self {
+        Self {
+            busy: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
+            opened: Instant::now(),
+            rested: AtomicU64::new(0),
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    fn idle_since(&self) -> Instant {
+        self.opened + Duration::from_millis(self.rested.load(Ordering::Relaxed))
+    }
+
     /// Marks a request as being answered until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         // Both sides run in the connection's own task for HTTP/1, and for HTTP/2 a moment's
@@ -49,6 +69,8 @@ pub(super) struct Busy(Arc<Activity>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        let elapsed = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.rested.store(elapsed, Ordering::Relaxed);
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -126,14 +148,13 @@ impl<S> Patient<S> {
         self.deadline = None;
     }
 
-    fn is_busy(&self) -> bool {
-        self.activity.busy.load(Ordering::Relaxed) > 0
-    }
-
     /// Bytes came while no request was being answered.
     fn received(&mut self) {
         match (self.chatter, self.wait) {
-            (Chatter::Allowed, _) => self.enter(Wait::Idle),
+            (Chatter::Allowed, _) => {
+                self.enter(Wait::Idle);
+                self.deadline = Some(after(Instant::now(), self.idle_time));
+            }
             (Chatter::Never, Wait::Head) => {}
             (Chatter::Never, Wait::Fresh | Wait::Idle) => self.enter(Wait::Head),
         }
@@ -141,11 +162,15 @@ impl<S> Patient<S> {
 
     /// Nothing came: is the patience at its end?
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let time = match self.wait {
-            Wait::Fresh | Wait::Head => self.header_time,
-            Wait::Idle => self.idle_time,
-        };
-        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + time);
+        if self.activity.is_busy() {
+            // The HTTP library does not look again when the request ends: the alarm makes it.
+            self.read_alarm.poll_again(cx, self.idle_time);
+            return Poll::Pending;
+        }
+        let deadline = *self.deadline.get_or_insert_with(|| match self.wait {
+            Wait::Fresh | Wait::Head => after(Instant::now(), self.header_time),
+            Wait::Idle => after(self.activity.idle_since(), self.idle_time),
+        });
         self.read_alarm.poll(cx, deadline).map(|()| {
             io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -157,6 +182,12 @@ impl<S> Patient<S> {
             )
         })
     }
+}
+
+/// A point in time that exists, however long `time` is.
+fn after(start: Instant, time: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    start + time.min(YEARS)
 }
 
 /// One timer that is set anew only when it would ring too late, so that a wait that ends in time
@@ -179,6 +210,15 @@ impl Alarm {
         }
         Poll::Pending
     }
+
+    /// Rings within `time`, without end.
+    fn poll_again(&mut self, cx: &mut Context<'_>, time: Duration) {
+        let sleep =
+            self.0.get_or_insert_with(|| Box::pin(sleep_until(after(Instant::now(), time))));
+        while sleep.as_mut().poll(cx).is_ready() {
+            sleep.as_mut().reset(after(Instant::now(), time));
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
@@ -192,13 +232,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) => {
-                if buffer.filled().len() > before && !this.is_busy() {
+                if buffer.filled().len() > before && !this.activity.is_busy() {
                     this.received();
                 }
                 Poll::Ready(Ok(()))
             }
-            Poll::Pending if !this.is_busy() => this.poll_patience(cx).map(Err),
-            other => other,
+            Poll::Pending => this.poll_patience(cx).map(Err),
+            failed @ Poll::Ready(Err(_)) => failed,
         }
     }
 }
@@ -216,7 +256,7 @@ impl<S> Patient<S> {
         }
         let deadline = match &self.write_alarm.0 {
             Some(sleep) => sleep.deadline(),
-            None => Instant::now() + self.send_time,
+            None => after(Instant::now(), self.send_time),
         };
         self.write_alarm.poll(cx, deadline).map(|()| {
             Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take its reply"))

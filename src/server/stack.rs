@@ -38,8 +38,7 @@ const WORTH_COMPRESSING: u64 = 1024;
 /// Where files go up. They are handed on as they come, however long they are.
 const UPLOADS: [&str; 3] = ["/folder/", "/nfc/", "/guestFile"];
 
-/// How much of a refused body is still taken, so that the client gets to read why: as long again
-/// as the limit, and no longer than this.
+/// How long a refused body is still taken, so that the client gets to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Puts the common layers around the routes.
@@ -246,17 +245,19 @@ where
         return Ok(Bytes::new());
     }
     let mut body = pin!(body);
-    let announced = body.size_hint().lower();
-    let outcome = if announced > limits.body as u64 {
+    let announced = body.size_hint();
+    let (least, exact) = (announced.lower(), announced.exact());
+    let outcome = if least > limits.body as u64 {
         Err(Refusal::TooLarge)
     } else {
-        match timeout(limits.body_time, read(body.as_mut(), announced, limits.body)).await {
+        match timeout(limits.body_time, read(body.as_mut(), least, limits.body)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Refusal::TooSlow),
         }
     };
     if outcome == Err(Refusal::TooLarge) && !expects {
-        linger(body, limits.body).await;
+        // What came compressed has no exact length: only a little is worth decompressing in vain.
+        linger(body, exact.unwrap_or(limits.body as u64)).await;
     }
     outcome
 }
@@ -315,17 +316,17 @@ where
     }
 }
 
-/// Takes and drops a little more of a refused body. A client that is still writing when the
+/// Takes and drops more of a refused body. A client that is still writing when the
 /// connection closes would see it reset and never read the reply.
-async fn linger<B>(mut body: Pin<&mut B>, limit: usize)
+async fn linger<B>(mut body: Pin<&mut B>, most: u64)
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     let drain = async {
-        let mut left = limit;
+        let mut left = most;
         while let Ok(Some(bytes)) = next(body.as_mut()).await {
-            match left.checked_sub(bytes.len()) {
+            match left.checked_sub(bytes.len() as u64) {
                 Some(rest) => left = rest,
                 None => break,
             }

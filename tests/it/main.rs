@@ -3,10 +3,12 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod bridge;
+mod cli;
 mod collector;
 mod engine;
 mod property_path;
 mod schema;
 mod schema_build;
+mod server;
 mod soap_codec;
 mod tidy;
