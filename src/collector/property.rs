@@ -152,10 +152,15 @@ impl Plan {
             (1..inner.steps.len())
                 .any(|end| inner.steps.get(..end).is_some_and(|outer| known.contains(outer)))
         });
+        if nested {
+            // What is told of the outer one stands, and the inner ones repeat it.
+            properties.sort_by_key(|property| property.steps.len());
+        }
         Some(Self { properties: properties.into(), nested })
     }
 
-    /// The properties, in the order in which they were named.
+    /// The properties, in the order in which they were named; where some are
+    /// parts of others, those first that can have parts.
     pub(super) fn properties(&self) -> &[Property] {
         &self.properties
     }

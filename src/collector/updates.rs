@@ -42,6 +42,37 @@ pub(super) struct Undo {
     pub(super) before: Option<Reported>,
 }
 
+/// What one reply replaced: each object once, as it was before the reply.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    list: Vec<Undo>,
+    known: HashSet<(u64, MoRef), Hasher>,
+}
+
+impl Replaced {
+    fn note(&mut self, undo: Undo) {
+        if self.known.insert((undo.filter, undo.object.clone())) {
+            self.list.push(undo);
+        }
+    }
+
+    /// The entries, the latest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Undo> {
+        self.list.iter().rev()
+    }
+
+    /// The entries, and none left.
+    pub(super) fn take(&mut self) -> Vec<Undo> {
+        self.known.clear();
+        std::mem::take(&mut self.list)
+    }
+
+    /// Forgets a filter's entries.
+    pub(super) fn forget(&mut self, filter: u64) {
+        self.list.retain(|undo| undo.filter != filter);
+    }
+}
+
 /// A standing filter.
 #[derive(Debug)]
 pub(super) struct Filter {
@@ -225,30 +256,35 @@ impl Filter {
     }
 
     /// Tells up to `max` objects' updates, as a `PropertyFilterUpdate`, which
-    /// are part of `version`; what they replace is added to `undo`. The second
+    /// are part of `version`; what they replace goes to `replaced`. The second
     /// value says how many there are, the third whether there are more.
     pub(super) fn report<S: Source>(
         &mut self,
         source: &S,
         max: usize,
         version: u64,
-        undo: &mut Vec<Undo>,
+        replaced: &mut Replaced,
     ) -> (Option<Object>, usize, bool) {
         let mut updates: Vec<Object> = Vec::new();
         let mut more = false;
         while let Some(mo) = self.queue.order.front() {
             let mo = mo.clone();
             let (update, now) = self.assess(source, &mo);
-            if let Some(update) = update {
-                if updates.len() == max {
-                    more = true;
-                    break;
-                }
-                updates.push(update);
+            if update.is_some() && updates.len() == max {
+                more = true;
+                break;
             }
             self.queue.pop();
-            self.base.remove(&mo);
-            self.remember(mo, now, undo);
+            // With nothing to tell, the client's state is this one as well,
+            // unless it was compared with another than the last.
+            let elsewhere = self.base.remove(&mo).is_some();
+            let before = self.remember(&mo, now);
+            if let Some(before) = before
+                && (update.is_some() || elsewhere)
+            {
+                replaced.note(Undo { filter: self.number, object: mo, before });
+            }
+            updates.extend(update);
         }
         let missing = self.tell_missing(version);
         let count = updates.len();
@@ -263,21 +299,14 @@ impl Filter {
         (Some(update), count, more)
     }
 
-    fn remember(&mut self, mo: MoRef, now: Option<Reported>, undo: &mut Vec<Undo>) {
-        let before = match now {
-            Some(now) => {
-                let same = self.reported.get(&mo).is_some_and(|before| before.same(&now));
-                if same {
-                    return;
-                }
-                self.reported.insert(mo.clone(), now)
-            }
-            None => match self.reported.remove(&mo) {
-                Some(before) => Some(before),
-                None => return,
-            },
-        };
-        undo.push(Undo { filter: self.number, object: mo, before });
+    /// Takes the state in which `mo` is known now; gives the one that this
+    /// replaces, if it is another.
+    fn remember(&mut self, mo: &MoRef, now: Option<Reported>) -> Option<Option<Reported>> {
+        match now {
+            Some(now) if self.reported.get(mo).is_some_and(|before| before.same(&now)) => None,
+            Some(now) => Some(self.reported.insert(mo.clone(), now)),
+            None => self.reported.remove(mo).map(Some),
+        }
     }
 
     fn tell_missing(&mut self, version: u64) -> Option<Vec<Object>> {
@@ -322,7 +351,12 @@ impl Filter {
                 Some(before) if property.same(&before.object, &object) => {}
                 Some(before) => {
                     let old = property.read(&before.object);
-                    changed(property, &old, property.read(&object), self.partial, &mut changes);
+                    let detail = match (self.partial, plan.is_nested()) {
+                        (false, _) => Detail::Whole,
+                        (true, true) => Detail::Overlapping,
+                        (true, false) => Detail::Parts,
+                    };
+                    changed(property, &old, property.read(&object), detail, &mut changes);
                 }
             }
         }
@@ -363,10 +397,28 @@ fn entered(property: &Property, now: Reading, out: &mut Vec<Change>) {
     }
 }
 
+/// How a filter tells changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Each property whole.
+    Whole,
+    /// The parts that changed.
+    Parts,
+    /// The parts, but of properties that are parts of others: an element may
+    /// have joined with all of the outer one already, so it is only assigned.
+    Overlapping,
+}
+
 /// A property that may differ from what the client knows.
-fn changed(property: &Property, old: &Reading, new: Reading, partial: bool, out: &mut Vec<Change>) {
+fn changed(
+    property: &Property,
+    old: &Reading,
+    new: Reading,
+    detail: Detail,
+    out: &mut Vec<Change>,
+) {
     match (old, new) {
-        (Reading::Value(old), Reading::Value(new)) if partial => {
+        (Reading::Value(old), Reading::Value(new)) if detail != Detail::Whole => {
             diff(property.name(), Some(old), Some(&new), out);
         }
         (Reading::Value(old), Reading::Value(new)) => {
@@ -374,7 +426,7 @@ fn changed(property: &Property, old: &Reading, new: Reading, partial: bool, out:
                 assign(property, Some(new), out);
             }
         }
-        (Reading::NoElement, Reading::Value(new)) if partial => {
+        (Reading::NoElement, Reading::Value(new)) if detail == Detail::Parts => {
             tell(property, Op::Add, Some(new), out);
         }
         (_, Reading::Value(new)) => assign(property, Some(new), out),

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use super::updates::{Base, Undo};
+use super::updates::{Base, Replaced, Undo};
 use crate::fault::Fault;
 use crate::schema::ty;
 
@@ -27,7 +27,7 @@ pub(super) struct Versions {
     steps: VecDeque<Step>,
     /// What was replaced after the current version, by pages of a reply that
     /// is not complete, or by looks that found nothing to tell.
-    open: Vec<Undo>,
+    open: Replaced,
     pages: Option<Unfinished>,
 }
 
@@ -69,12 +69,12 @@ impl Versions {
             self.pages = Some(pages);
             return Ok(From::Page(base));
         }
-        // Only the one way of writing a number is a version.
+        // A number is written in one way only, and nothing is valid before the first.
         version
             .parse::<u64>()
             .ok()
             .filter(|number| number.to_string() == version)
-            .filter(|number| (self.oldest.max(1)..=self.current).contains(number))
+            .filter(|number| *number > 0 && (self.oldest..=self.current).contains(number))
             .map(|number| From::Base(Base::Version(number)))
             .ok_or_else(invalid)
     }
@@ -91,11 +91,11 @@ impl Versions {
             Base::Version(version) => version,
         };
         let steps = self.steps.iter().rev().take_while(move |step| step.version > version);
-        self.open.iter().rev().chain(steps.flat_map(|step| step.undo.iter().rev()))
+        self.open.iter().chain(steps.flat_map(|step| step.undo.iter().rev()))
     }
 
     /// Takes what a look or a page of a reply replaced.
-    pub(super) fn replaced(&mut self) -> &mut Vec<Undo> {
+    pub(super) fn replaced(&mut self) -> &mut Replaced {
         &mut self.open
     }
 
@@ -111,10 +111,10 @@ impl Versions {
         self.pages = None;
         let before = self.current;
         self.current += 1;
-        let undo = std::mem::take(&mut self.open);
+        let undo = self.open.take();
         self.steps.push_back(Step { version: self.current, undo });
         self.oldest = match base {
-            Base::Nothing => before,
+            Base::Nothing => before.max(1),
             Base::Version(version) => version.min(before),
         };
         while self
@@ -131,7 +131,7 @@ impl Versions {
 
     /// Forgets what a filter that is gone had reported.
     pub(super) fn forget(&mut self, filter: u64) {
-        self.open.retain(|undo| undo.filter != filter);
+        self.open.forget(filter);
         for step in &mut self.steps {
             step.undo.retain(|undo| undo.filter != filter);
         }

@@ -1,6 +1,7 @@
 //! The property collector over a small inventory, without any protocol.
 
 mod client;
+mod racing;
 mod random;
 mod retrieve;
 mod updates;

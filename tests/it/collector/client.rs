@@ -12,10 +12,11 @@ use super::world::{list, obj, text};
 /// client was told it may not read.
 pub(super) type State = BTreeMap<MoRef, BTreeMap<String, Value>>;
 
-/// The state after `updates`; `names` are the properties that filters name.
-pub(super) fn apply(state: &mut State, updates: &Object, names: &[String]) {
-    for filter in list(updates, "filterSet") {
-        for update in list(filter, "objectSet") {
+/// Applies what `updates` say of `filter`, which names the properties `names`.
+pub(super) fn apply(state: &mut State, filter: &MoRef, updates: &Object, names: &[String]) {
+    let sets = list(updates, "filterSet").into_iter();
+    for set in sets.filter(|set| set.field("filter").and_then(Value::as_moref) == Some(filter)) {
+        for update in list(set, "objectSet") {
             let mo = obj(update);
             match text(update, "kind").as_str() {
                 "enter" => {
@@ -51,7 +52,8 @@ fn change_properties(properties: &mut BTreeMap<String, Value>, change: &Object, 
                 None => drop(properties.remove(name)),
             }
             applied = true;
-        } else if rest.starts_with(['.', '['])
+        } else if op != "indirectRemove"
+            && rest.starts_with(['.', '['])
             && let Some(old) = properties.get(name)
         {
             let new = replaced(old, rest, &op, value.clone());
@@ -78,12 +80,7 @@ fn replaced(old: &Value, rest: &str, op: &str, value: Option<Value>) -> Value {
         };
         return Value::Object(object.with(slot, new));
     }
-    let rest = rest.strip_prefix('[').expect("a key");
-    let (key, rest) = rest.split_once(']').expect("the key ends");
-    let key = match key.strip_prefix('"') {
-        Some(quoted) => Key::Text(quoted.trim_end_matches('"').into()),
-        None => Key::Int(key.parse().expect("a number")),
-    };
+    let (key, rest) = key(rest.strip_prefix('[').expect("a key"));
     let array = old.as_array().expect("only arrays have elements");
     let mut items = array.items().to_vec();
     let at = items.iter().position(|item| has_key(item, &key));
@@ -92,6 +89,8 @@ fn replaced(old: &Value, rest: &str, op: &str, value: Option<Value>) -> Value {
             ("add", None, Some(value)) => items.push(value),
             ("assign", Some(at), Some(value)) => items[at] = value,
             ("remove", Some(at), None) => drop(items.remove(at)),
+            // Of two overlapping properties, the outer one was told whole.
+            ("remove", None, None) => {}
             (op, at, value) => panic!("{op} of {value:?} at {at:?}"),
         }
     } else {
@@ -99,6 +98,24 @@ fn replaced(old: &Value, rest: &str, op: &str, value: Option<Value>) -> Value {
         items[at] = replaced(&items[at], rest, op, value);
     }
     Value::Array(Array::new(array.element(), items))
+}
+
+/// The key behind an opening bracket, and what follows it.
+fn key(text: &str) -> (Key, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (number, rest) = text.split_once(']').expect("the key ends");
+        return (Key::Int(number.parse().expect("a number")), rest);
+    };
+    let mut key = String::new();
+    let mut chars = quoted.chars();
+    loop {
+        match chars.next().expect("the quote ends") {
+            '"' => break,
+            '\\' => key.extend(chars.next()),
+            other => key.push(other),
+        }
+    }
+    (Key::Text(key.into()), chars.as_str().strip_prefix(']').expect("the key ends"))
 }
 
 /// The same state out of a retrieval.

@@ -37,11 +37,11 @@ fn check(world: &World, spec: Object, expected: &[&str]) {
     assert_eq!(lines(&retrieve(world, &[spec]).unwrap()), expected);
 }
 
-fn refused(spec: Object) -> Fault {
+fn refused(spec: &Object) -> Fault {
     let world = World::new();
-    let fault = retrieve(&world, std::slice::from_ref(&spec)).expect_err("the spec is wrong");
+    let fault = retrieve(&world, std::slice::from_ref(spec)).expect_err("the spec is wrong");
     let created =
-        world.collector().create_filter(filter("f"), &spec, true, &world.see()).unwrap_err();
+        world.collector().create_filter(filter("f"), spec, true, &world.see()).unwrap_err();
     assert_eq!(created.ty(), fault.ty(), "filters are checked like retrievals");
     fault
 }
@@ -140,8 +140,9 @@ fn property_specs_add_up() {
     check(
         &world,
         spec(vec![prop_set(ty::VirtualMachine, &["runtime.powerState", "runtime"])], one.clone()),
-        &["vm-1 runtime.powerState=poweredOn \
-           runtime=VirtualMachineRuntimeInfo{connectionState:connected,powerState:poweredOn}"],
+        &["vm-1 \
+           runtime=VirtualMachineRuntimeInfo{connectionState:connected,powerState:poweredOn} \
+           runtime.powerState=poweredOn"],
     );
     // Nothing is asked of this type: the object is not reported at all.
     check(&world, spec(vec![prop_set(ty::Folder, &["name"])], one.clone()), &[]);
@@ -187,7 +188,7 @@ fn paths_go_through_keyed_arrays() {
         "name.",
     ] {
         let spec = spec(vec![prop_set(ty::VirtualMachine, &[wrong])], vec![object_spec(&vm(1))]);
-        let fault = refused(spec);
+        let fault = refused(&spec);
         assert_eq!(fault.ty(), ty::InvalidProperty, "{wrong}");
         assert_eq!(text(fault.object(), "name"), wrong);
         assert_eq!(fault.message(), "");
@@ -199,18 +200,18 @@ fn wrong_specifications_are_refused() {
     let names = || vec![prop_set(ty::ManagedEntity, &["name"])];
     let one = || vec![object_spec(&vm(1))];
     let invalid = |spec: Object| {
-        let fault = refused(spec);
+        let fault = refused(&spec);
         assert_eq!(fault.ty(), ty::InvalidArgument, "{fault}");
         text(fault.object(), "invalidProperty")
     };
     assert_eq!(invalid(spec(vec![], one())), "specSet.propSet");
     assert_eq!(invalid(spec(names(), vec![])), "specSet.objectSet");
     assert_eq!(
-        refused(spec(vec![object!(PropertySpec { type: "VirtualMaschine" })], one())),
+        refused(&spec(vec![object!(PropertySpec { type: "VirtualMaschine" })], one())),
         Fault::invalid_type("VirtualMaschine")
     );
     assert_eq!(
-        refused(spec(vec![prop_set(ty::TaskInfo, &["key"])], one())).ty(),
+        refused(&spec(vec![prop_set(ty::TaskInfo, &["key"])], one())).ty(),
         ty::InvalidType,
         "only managed objects have properties"
     );
@@ -233,7 +234,7 @@ fn wrong_specifications_are_refused() {
         assert_eq!(invalid(select(selection)), property);
     }
     let traversal = object!(TraversalSpec { type: "Nothing", path: "parent" });
-    assert_eq!(refused(select(traversal)), Fault::invalid_type("Nothing"));
+    assert_eq!(refused(&select(traversal)), Fault::invalid_type("Nothing"));
     assert_eq!(
         retrieve(&World::new(), &[]).unwrap_err().ty(),
         ty::InvalidArgument,
@@ -245,7 +246,7 @@ fn wrong_specifications_are_refused() {
 fn a_root_that_is_gone_is_a_fault_unless_it_may_be() {
     let world = World::new();
     let names = || vec![prop_set(ty::ManagedEntity, &["name"])];
-    let fault = refused(spec(names(), vec![object_spec(&vm(9)), object_spec(&vm(1))]));
+    let fault = refused(&spec(names(), vec![object_spec(&vm(9)), object_spec(&vm(1))]));
     assert_eq!(fault, Fault::not_found(&vm(9)));
     let lenient = object!(PropertyFilterSpec {
         propSet: names(),

@@ -23,12 +23,37 @@ pub(super) struct Seen {
     withheld: HashSet<(MoRef, &'static str)>,
 }
 
+impl Seen {
+    /// The folders that the view looks through, and the machines in them.
+    fn view(&self) -> (Vec<MoRef>, Vec<MoRef>) {
+        let (mut folders, mut machines) = (vec![folder("root"), folder("f0")], Vec::new());
+        let mut next = 0;
+        while let Some(mo) = folders.get(next).cloned() {
+            next += 1;
+            for child in self.snapshot.morefs(&mo, path!(Folder, "childEntity")) {
+                let list = if child.ty() == ty::Folder { &mut folders } else { &mut machines };
+                if !list.contains(&child) {
+                    list.push(child);
+                }
+            }
+        }
+        (folders, machines)
+    }
+}
+
 impl Source for Seen {
     fn get(&self, mo: &MoRef) -> Option<Object> {
+        if *mo == view() {
+            return Some(object!(ContainerView { view: self.view().1 }));
+        }
         Read::get(&*self.snapshot, mo).cloned()
     }
 
-    fn depends(&self, _: &MoRef, _: &mut dyn FnMut(&MoRef)) {}
+    fn depends(&self, mo: &MoRef, add: &mut dyn FnMut(&MoRef)) {
+        if *mo == view() {
+            self.view().0.iter().for_each(add);
+        }
+    }
 
     fn may_read(&self, mo: &MoRef, property: Field) -> Result<()> {
         if self.withheld.contains(&(mo.clone(), property.name())) {
@@ -140,6 +165,11 @@ pub(super) fn folder(id: &str) -> MoRef {
 
 pub(super) fn task() -> MoRef {
     MoRef::new(ty::Task, "task-1")
+}
+
+/// An object that is in no snapshot: all machines below the folders `root` and `f0`.
+pub(super) fn view() -> MoRef {
+    MoRef::new(ty::ContainerView, "view")
 }
 
 pub(super) fn filter(id: &str) -> MoRef {
