@@ -8,6 +8,8 @@ use time::{Date, Month, OffsetDateTime};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+/// From the start of the year -9999 to the end of the year 9999.
+const RANGE: std::ops::Range<i64> = -377_705_116_800..253_402_300_800;
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -154,7 +156,8 @@ fn parse(bytes: &[u8]) -> Option<DateTime> {
     let date = Date::from_calendar_date(year, month, u8::try_from(day).ok()?).ok()?;
     let days = i64::from(date.to_julian_day()) - 2_440_588;
     let seconds = days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset;
-    Some(DateTime(seconds * MICROS_PER_SECOND + micros))
+    // An offset can lead out of the years that can be written again.
+    RANGE.contains(&seconds).then_some(DateTime(seconds * MICROS_PER_SECOND + micros))
 }
 
 fn offset_seconds(bytes: &[u8]) -> Option<i64> {
@@ -212,6 +215,9 @@ mod tests {
             ("1969-12-31T23:59:59.9", "1969-12-31T23:59:59.9Z"),
             ("2024-12-31T24:00:00Z", "2025-01-01T00:00:00Z"),
             (" 2024-12-31T10:00:00Z\n", "2024-12-31T10:00:00Z"),
+            ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+            ("-9999-01-01T00:00:00Z", "-9999-01-01T00:00:00Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"),
         ] {
             assert_eq!(DateTime::parse(text).map(|t| t.to_string()), Ok(expected.to_owned()));
         }
@@ -224,6 +230,8 @@ mod tests {
             "2024-01-01T00:00:00.Z",
             "2024-01-01T00:00:00Zx",
             "2024-01-01 00:00:00",
+            "9999-12-31T23:59:59-00:01",
+            "-9999-01-01T00:00:00+00:01",
         ] {
             assert!(DateTime::parse(text).is_err(), "{text}");
         }

@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(body: &'a [u8], limits: Limits) -> Result<Self> {
         let text = std::str::from_utf8(body)
             .map_err(|error| DecodeError::new(Problem::NotUtf8, error.valid_up_to()))?;
-        if let Some(at) = text.bytes().position(is_forbidden) {
+        if let Some(at) = find_forbidden(text) {
             return Err(DecodeError::new(Problem::Malformed("invalid token".into()), at));
         }
         let cut = if text.starts_with(BOM) { BOM.len() } else { 0 };
@@ -495,8 +495,14 @@ pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-fn is_forbidden(byte: u8) -> bool {
-    byte < b' ' && !is_space(byte)
+/// Where a character stands that XML 1.0 cannot hold.
+fn find_forbidden(text: &str) -> Option<usize> {
+    let control = text.bytes().position(|byte| byte < b' ' && !is_space(byte));
+    // The others are U+FFFE and U+FFFF, whose first byte is rare.
+    if control.is_none() && text.as_bytes().contains(&0xef) {
+        return text.find(|char| !is_char(char));
+    }
+    control
 }
 
 /// Whether XML 1.0 can hold the character at all.

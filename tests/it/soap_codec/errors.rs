@@ -158,6 +158,7 @@ fn documents_that_are_no_xml() {
         &good.replace("task-1", "task&#0;1"),
         &good.replace("task-1", "task&#xFFFE;1"),
         &good.replace("task-1", "task\u{1}1"),
+        &good.replace("task-1", "task\u{ffff}1"),
         &good.replace("task-1", "a & b"),
         &good.replace("task-1", "<![CDATA[task-1"),
         &good.replace("task-1", "<!-- -- -->"),
