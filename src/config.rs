@@ -48,7 +48,8 @@ pub struct Config {
     /// What makes time pass. Default: real time.
     pub clock: ClockMode,
     /// Start of all pseudo-random choices: the same seed and the same calls give the same bytes.
-    pub seed: u64,
+    /// Without one, each run chooses anew, so that an old session's cookie opens nothing.
+    pub seed: Option<u64>,
 }
 
 impl Default for Config {
@@ -71,7 +72,7 @@ impl Default for Config {
             stdin_exit: false,
             log: Log::default(),
             clock: ClockMode::Real,
-            seed: 0,
+            seed: None,
         }
     }
 }

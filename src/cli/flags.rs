@@ -217,8 +217,9 @@ struct Timing {
     clock: ClockFlag,
 
     /// Start of all random choices: the same seed and calls give the same bytes
-    #[arg(long, value_name = "N", default_value_t = default().seed)]
-    seed: u64,
+    /// (default: another one at each start)
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
 #[derive(Debug, Args)]

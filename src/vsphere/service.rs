@@ -72,7 +72,7 @@ impl Service {
     pub fn new(config: Config) -> Result<Arc<Self>, Fault> {
         let version = Version::at_most(&config.api_version)
             .ok_or_else(|| Fault::system_error("the API version is not known"))?;
-        let ids = Arc::new(if config.seed == 0 { Ids::random() } else { Ids::seeded(config.seed) });
+        let ids = Arc::new(config.seed.map_or_else(Ids::random, Ids::seeded));
         let clock = match config.clock {
             ClockMode::Real => Clock::real(),
             ClockMode::Stepped => Clock::stepped(STEPPED_START),

@@ -24,7 +24,6 @@ pub(super) const METHODS: &[Entry] = &[
     (ty::SessionManager, method::AcquireCloneTicket, Handler::Now(acquire_clone_ticket)),
     (ty::SessionManager, method::CloneSession, Handler::Now(clone_session)),
     (ty::SessionManager, method::AcquireGenericServiceTicket, Handler::Now(acquire_service_ticket)),
-    (ty::SessionManager, method::AcquireLocalTicket, Handler::Now(acquire_local_ticket)),
     (ty::SessionManager, method::SetLocale, Handler::Now(set_locale)),
     (ty::SessionManager, method::UpdateServiceMessage, Handler::Now(update_message)),
 ];
@@ -218,13 +217,6 @@ fn acquire_service_ticket(service: &Service, call: &Call) -> Answer {
         })
         .into(),
     ))
-}
-
-fn acquire_local_ticket(service: &Service, call: &Call) -> Answer {
-    // The ticket is a file on the server's own machine, which a client that
-    // talks to a simulator does not read.
-    let _ = service;
-    Err(Fault::not_modelled(call.method.name()))
 }
 
 fn set_locale(service: &Service, call: &Call) -> Answer {

@@ -74,7 +74,7 @@ const VALUES: &[(&str, &str, Check)] = &[
     }),
     ("delay-jitter", "0.5", |c| c.delays.jitter == 0.5),
     ("clock", "stepped", |c| c.clock == ClockMode::Stepped),
-    ("seed", "42", |c| c.seed == 42),
+    ("seed", "42", |c| c.seed == Some(42)),
     ("max-body", "64MiB", |c| c.limits.body == 64 << 20),
     ("max-depth", "7", |c| c.limits.xml_depth == 7),
     ("max-attributes", "7", |c| c.limits.xml_attributes == 7),
