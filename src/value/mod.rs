@@ -292,6 +292,12 @@ impl From<Object> for Value {
     }
 }
 
+impl From<&Object> for Value {
+    fn from(value: &Object) -> Self {
+        Self::Object(value.clone())
+    }
+}
+
 impl From<Array> for Value {
     fn from(value: Array) -> Self {
         Self::Array(value)

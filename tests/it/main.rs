@@ -6,6 +6,7 @@ mod bridge;
 mod cli;
 mod collector;
 mod engine;
+mod model;
 mod property_path;
 mod schema;
 mod schema_build;

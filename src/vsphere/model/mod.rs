@@ -1,14 +1,51 @@
-//! The initial inventory.
+//! The initial inventory, and the makers of inventory objects that operations
+//! use too.
+//!
+//! [`build`] makes the inventory that [`ModelOptions`] describe. Its parts are
+//! modules by kind of object; each makes the properties of a new object as a
+//! whole, every required one set. Where a client reads one thing under several
+//! names, or a sum of others, one function writes all of them: [`vm::change`]
+//! and [`vm::refresh`], [`host::refresh`], [`compute::refresh`],
+//! [`totals::Totals`].
+//!
+//! Large tables are files under `data/`, read by the module [`data`].
 
+pub mod about;
+mod build;
+pub mod catalog;
+pub mod compute;
+mod counters;
+mod data;
+pub mod datastore;
+pub mod device;
+pub mod dvs;
+pub mod entity;
+mod events;
+pub mod folder;
+pub mod host;
+pub mod identity;
+mod links;
+pub mod network;
 pub mod options;
+pub mod pool;
+mod privileges;
+mod service;
+pub mod stamp;
+pub mod totals;
+pub mod vm;
 
+pub use build::{build, build_with};
+pub use catalog::Catalog;
 pub use options::ModelOptions;
 
-use crate::fault::Fault;
-use crate::inventory::Transaction;
-use crate::value::DateTime;
-
-/// Makes the initial inventory.
-pub fn build(_tx: &mut Transaction, _options: &ModelOptions, _now: DateTime) -> Result<(), Fault> {
-    Ok(())
+/// Sets fields of an object in the making, with the names checked by the
+/// compiler: `put!(builder, Folder { name: "vm" })`.
+macro_rules! put {
+    ($builder:expr, $type:ident { $($field:tt : $value:expr),* $(,)? }) => {{
+        $($builder.set(
+            const { $crate::schema::ty::$type.slot(stringify!($field)) },
+            $value,
+        );)*
+    }};
 }
+use put;

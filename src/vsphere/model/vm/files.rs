@@ -1,0 +1,207 @@
+//! The files of a virtual machine, and the space they take: `layout`,
+//! `layoutEx`, `storage`.
+
+use super::super::device;
+use crate::object;
+use crate::schema::ty;
+use crate::value::{Array, DateTime, MoRef, Object, Value};
+
+const CONFIG_SIZE: i64 = 2_787;
+const NVRAM_SIZE: i64 = 8_684;
+const LOG_SIZE: i64 = 224_513;
+const DESCRIPTOR_SIZE: i64 = 532;
+/// How much of a thin disk is written to begin with: one part in this many.
+const THIN_SHARE: i64 = 64;
+
+/// What decides which files there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct State {
+    /// Whether the machine runs, and so has a swap file.
+    pub(super) on: bool,
+    /// Whether its memory is in a file.
+    pub(super) suspended: bool,
+}
+
+/// The files of a machine.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// `layout`.
+    pub(super) layout: Object,
+    /// `layoutEx`, with the given time stamp.
+    pub(super) layout_ex: Object,
+    /// Space by datastore name: taken, and what may still be taken.
+    pub(super) usage: Vec<Usage>,
+}
+
+/// The space that a machine takes on one datastore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// The datastore's name.
+    pub(super) datastore: String,
+    /// Bytes that are taken.
+    pub(super) committed: i64,
+    /// Bytes that the machine may take beyond that.
+    pub(super) uncommitted: i64,
+}
+
+/// The name between the brackets of `[datastore] path`, and the path.
+pub fn split_path(path: &str) -> Option<(&str, &str)> {
+    let (name, rest) = path.strip_prefix('[')?.split_once(']')?;
+    Some((name, rest.trim_start()))
+}
+
+/// Makes the list of files of a machine with this configuration.
+pub(super) fn files(config: &Object, state: State, timestamp: DateTime) -> Files {
+    let text = |field: &str| config.field(field).and_then(Value::as_str).unwrap_or_default();
+    let vmx = config
+        .field("files")
+        .and_then(Value::as_object)
+        .and_then(|files| files.field("vmPathName"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let stem = vmx.strip_suffix(".vmx").unwrap_or(vmx);
+    let (home, vmx_file) = split_path(vmx).unwrap_or(("", vmx));
+    let folder = vmx.rsplit_once('/').map_or(vmx, |(folder, _)| folder);
+    let file_stem = vmx_file.strip_suffix(".vmx").unwrap_or(vmx_file);
+    let file_stem = file_stem.rsplit_once('/').map_or(file_stem, |(_, name)| name);
+    let memory = memory_bytes(config);
+
+    let mut list = List::default();
+    list.add(home, vmx.to_owned(), "config", CONFIG_SIZE);
+    list.add(home, format!("{stem}.vmsd"), "snapshotList", 0);
+    list.add(
+        home,
+        format!("{stem}.nvram"),
+        "nvram",
+        if text("firmware") == "efi" { 270_840 } else { NVRAM_SIZE },
+    );
+    list.add(home, format!("{folder}/vmware.log"), "log", LOG_SIZE);
+    if state.on {
+        list.add(home, format!("{stem}.vswp"), "swap", memory);
+    } else {
+        list.promise(home, memory);
+    }
+    if state.suspended {
+        list.add(home, format!("{stem}.vmss"), "suspend", memory);
+    }
+    let mut disks = Vec::new();
+    let mut simple_disks = Vec::new();
+    for disk in device::of_type(config, ty::VirtualDisk) {
+        let Some(name) = device::file(disk) else { continue };
+        let (store, _) = split_path(name).unwrap_or((home, ""));
+        let size = disk.field("capacityInBytes").and_then(Value::as_i64).unwrap_or_default();
+        let thin = disk
+            .field("backing")
+            .and_then(Value::as_object)
+            .and_then(|backing| backing.field("thinProvisioned"))
+            .and_then(Value::as_bool)
+            .unwrap_or_default();
+        let written = if thin { size / THIN_SHARE } else { size };
+        let descriptor = list.add(store, name.to_string(), "diskDescriptor", DESCRIPTOR_SIZE);
+        let extent = name.strip_suffix(".vmdk").unwrap_or(name);
+        let extent = list.add(store, format!("{extent}-flat.vmdk"), "diskExtent", written);
+        list.promise(store, size - written);
+        disks.push(object!(VirtualMachineFileLayoutExDiskLayout {
+            key: device::key(disk),
+            chain: [object!(VirtualMachineFileLayoutExDiskUnit { fileKey: [descriptor, extent] })],
+        }));
+        simple_disks.push(object!(VirtualMachineFileLayoutDiskLayout {
+            key: device::key(disk),
+            diskFile: [name],
+        }));
+    }
+    let swap = state.on.then(|| format!("{stem}.vswp"));
+    Files {
+        layout: object!(VirtualMachineFileLayout {
+            configFile: [format!("{file_stem}.nvram"), format!("{file_stem}.vmsd")],
+            logFile: ["vmware.log"],
+            disk: simple_disks,
+            snapshot: Vec::<Value>::new(),
+            swapFile: swap,
+        }),
+        layout_ex: object!(VirtualMachineFileLayoutEx {
+            file: list.files,
+            disk: disks,
+            snapshot: Vec::<Value>::new(),
+            timestamp: timestamp,
+        }),
+        usage: list.usage,
+    }
+}
+
+fn memory_bytes(config: &Object) -> i64 {
+    let megabytes = config
+        .field("hardware")
+        .and_then(Value::as_object)
+        .and_then(|hardware| hardware.field("memoryMB"))
+        .and_then(Value::as_i64);
+    megabytes.unwrap_or_default() << 20
+}
+
+#[derive(Default)]
+struct List {
+    files: Vec<Object>,
+    usage: Vec<Usage>,
+}
+
+impl List {
+    fn add(&mut self, store: &str, name: String, kind: &str, size: i64) -> i32 {
+        let key = i32::try_from(self.files.len()).unwrap_or(i32::MAX);
+        self.files.push(object!(VirtualMachineFileLayoutExFileInfo {
+            key: key,
+            name: name,
+            type: kind,
+            size: size,
+            uniqueSize: size,
+            accessible: true,
+        }));
+        self.on(store).committed += size;
+        key
+    }
+
+    fn promise(&mut self, store: &str, size: i64) {
+        self.on(store).uncommitted += size;
+    }
+
+    fn on(&mut self, store: &str) -> &mut Usage {
+        let at = match self.usage.iter().position(|usage| usage.datastore == store) {
+            Some(at) => at,
+            None => {
+                self.usage.push(Usage {
+                    datastore: store.to_owned(),
+                    committed: 0,
+                    uncommitted: 0,
+                });
+                self.usage.len() - 1
+            }
+        };
+        &mut self.usage[at]
+    }
+}
+
+/// `storage` of a machine, from its usage by datastore reference.
+pub(super) fn storage(usage: &[(MoRef, Usage)], timestamp: DateTime) -> Object {
+    let per_datastore = usage.iter().map(|(datastore, usage)| {
+        Value::from(object!(VirtualMachineUsageOnDatastore {
+            datastore: datastore,
+            committed: usage.committed,
+            uncommitted: usage.uncommitted,
+            unshared: usage.committed,
+        }))
+    });
+    object!(VirtualMachineStorageInfo {
+        perDatastoreUsage: Array::new(ty::VirtualMachineUsageOnDatastore, per_datastore.collect()),
+        timestamp: timestamp,
+    })
+}
+
+/// `summary.storage`, the sum of `storage`.
+pub(super) fn storage_summary(usage: &[(MoRef, Usage)], timestamp: DateTime) -> Object {
+    let committed: i64 = usage.iter().map(|(_, usage)| usage.committed).sum();
+    object!(VirtualMachineStorageSummary {
+        committed: committed,
+        uncommitted: usage.iter().map(|(_, usage)| usage.uncommitted).sum::<i64>(),
+        unshared: committed,
+        timestamp: timestamp,
+    })
+}
