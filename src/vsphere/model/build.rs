@@ -43,9 +43,9 @@ pub fn build_with(
         hosts: 0,
     };
     if options.esx {
-        builder.esx()?
+        builder.esx()?;
     } else {
-        builder.vcenter()?
+        builder.vcenter()?;
     }
     let Builder { tx, links, totals, .. } = builder;
     links.write(tx)?;

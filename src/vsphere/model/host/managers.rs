@@ -258,7 +258,7 @@ impl<'a> Managers<'a> {
                 }
             ),
             ty::HostAuthenticationManager => {
-                put!(own, HostAuthenticationManager { supportedStore: self.stores() })
+                put!(own, HostAuthenticationManager { supportedStore: self.stores() });
             }
             ty::HostEsxAgentHostManager => put!(
                 own,

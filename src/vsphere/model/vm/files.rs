@@ -155,27 +155,22 @@ impl List {
             uniqueSize: size,
             accessible: true,
         }));
-        self.on(store).committed += size;
+        self.count(store, size, 0);
         key
     }
 
     fn promise(&mut self, store: &str, size: i64) {
-        self.on(store).uncommitted += size;
+        self.count(store, 0, size);
     }
 
-    fn on(&mut self, store: &str) -> &mut Usage {
-        let at = match self.usage.iter().position(|usage| usage.datastore == store) {
-            Some(at) => at,
-            None => {
-                self.usage.push(Usage {
-                    datastore: store.to_owned(),
-                    committed: 0,
-                    uncommitted: 0,
-                });
-                self.usage.len() - 1
+    fn count(&mut self, store: &str, committed: i64, uncommitted: i64) {
+        match self.usage.iter_mut().find(|usage| usage.datastore == store) {
+            Some(usage) => {
+                usage.committed += committed;
+                usage.uncommitted += uncommitted;
             }
-        };
-        &mut self.usage[at]
+            None => self.usage.push(Usage { datastore: store.to_owned(), committed, uncommitted }),
+        }
     }
 }
 
