@@ -230,27 +230,27 @@ struct LimitFlags {
     max_body: Size,
 
     /// Most XML elements inside each other
-    #[arg(long, value_name = "N", default_value_t = default().limits.xml_depth)]
+    #[arg(long, value_name = "N", default_value_t = default().limits.xml_depth, value_parser = values::some)]
     max_depth: usize,
 
     /// Most attributes of an XML element
-    #[arg(long, value_name = "N", default_value_t = default().limits.xml_attributes)]
+    #[arg(long, value_name = "N", default_value_t = default().limits.xml_attributes, value_parser = values::some)]
     max_attributes: usize,
 
     /// Most connections at a time
-    #[arg(long, value_name = "N", default_value_t = default().limits.connections)]
+    #[arg(long, value_name = "N", default_value_t = default().limits.connections, value_parser = values::some)]
     max_connections: usize,
 
     /// Time for a request's headers to arrive
-    #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.header_time))]
+    #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.header_time), value_parser = values::some_time)]
     header_timeout: Span,
 
     /// Time for a request's body to arrive
-    #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.body_time))]
+    #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.body_time), value_parser = values::some_time)]
     body_timeout: Span,
 
     /// Keep an unused connection for so long
-    #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.idle_time))]
+    #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.idle_time), value_parser = values::some_time)]
     idle_timeout: Span,
 
     /// At the end, wait so long for requests in flight

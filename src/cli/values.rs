@@ -62,6 +62,12 @@ impl fmt::Display for Span {
     }
 }
 
+/// A duration that is not zero.
+pub(super) fn some_time(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse()?;
+    if span.0.is_zero() { Err("expected a duration longer than 0".to_owned()) } else { Ok(span) }
+}
+
 /// A number of bytes: `1048576`, `512KiB`, `32MiB`, `1GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size(pub(super) usize);
@@ -102,6 +108,14 @@ impl fmt::Display for Size {
 /// How many of something.
 pub(super) fn count(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "expected a number of 0 or more".to_owned())
+}
+
+/// How many of something that there must be.
+pub(super) fn some(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number of 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+    }
 }
 
 /// A switch, in all the spellings that Go takes.

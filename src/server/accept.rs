@@ -54,7 +54,7 @@ impl Context {
             routes: stack::assemble(config, routes),
             tls,
             limits: config.limits.clone(),
-            places: Arc::new(Semaphore::new(config.limits.connections)),
+            places: Arc::new(Semaphore::new(config.limits.connections.min(Semaphore::MAX_PERMITS))),
             shutdown: Shutdown::new(),
         }
     }

@@ -168,10 +168,14 @@ async fn listen(address: &ListenAddress) -> Result<TcpListener, ServerError> {
             .map(|ip| SocketAddr::new(ip, address.port))
             .to_vec()
     } else {
-        tokio::net::lookup_host((address.host.as_str(), address.port))
-            .await
-            .map_err(|source| ServerError::Resolve { address: address.clone(), source })?
-            .collect()
+        let mut found: Vec<SocketAddr> =
+            tokio::net::lookup_host((address.host.as_str(), address.port))
+                .await
+                .map_err(|source| ServerError::Resolve { address: address.clone(), source })?
+                .collect();
+        // As Go does: what clients make of a name is more often an IPv4 address.
+        found.sort_by_key(SocketAddr::is_ipv6);
+        found
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for candidate in candidates {

@@ -7,7 +7,7 @@
 //! pointers.
 //!
 //! - [`moref`]: references to managed objects
-//! - [`object`], [`array`]: data objects and arrays, and how one is made
+//! - [`object`], [`mod@array`]: data objects and arrays, and how one is made
 //! - [`datetime`]: points in time, with their text form
 //! - [`access`]: reading and replacing by property path
 //! - [`diff`]: what changed between two values

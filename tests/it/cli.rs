@@ -213,6 +213,8 @@ fn what_is_wrong_is_named() {
         (&["-delay-jitter", "NaN"], &["--delay-jitter", "NaN"]),
         (&["-session-timeout", "30"], &["--session-timeout", "30m"]),
         (&["-session-timeout", "99999999999999999h"], &["--session-timeout", "too long"]),
+        (&["-header-timeout", "0"], &["--header-timeout", "longer than 0"]),
+        (&["-max-connections", "0"], &["--max-connections", "1 or more"]),
         (&["-max-body", "1TiB"], &["--max-body", "32MiB"]),
         (&["-max-body", "99999999999999GiB"], &["--max-body", "too large"]),
         (&["-api-version", "eight"], &["--api-version", "8.0.3.0"]),

@@ -57,6 +57,14 @@ async fn no_host_means_all_interfaces_and_a_url_that_reaches_them() {
 }
 
 #[tokio::test]
+async fn a_name_means_its_ipv4_address() {
+    let mut config = plain();
+    config.listen.host = "localhost".to_owned();
+    let server = start(config, echo()).await;
+    assert!(server.address.is_ipv4(), "{}", server.address);
+}
+
+#[tokio::test]
 async fn a_connection_is_kept_for_further_requests() {
     let server = start(plain(), echo()).await;
     let mut client = server.client().await;
