@@ -20,6 +20,8 @@ pub(super) struct Decoder<'a> {
     slots: Vec<Option<Value>>,
     /// Elements of the arrays that are being read.
     items: Vec<Value>,
+    /// How many fields all objects have so far.
+    fields: usize,
 }
 
 /// What the children of an element are: fields of an object, or arguments.
@@ -35,7 +37,7 @@ type Scattered = Vec<(usize, Vec<Value>)>;
 impl<'a> Decoder<'a> {
     /// A decoder of the elements in `xml`.
     pub(super) fn new(xml: Reader<'a>, version: Version) -> Self {
-        Self { xml, version, slots: Vec::new(), items: Vec::new() }
+        Self { xml, version, slots: Vec::new(), items: Vec::new(), fields: 0 }
     }
 
     /// Reads the element `tag` as a value that a place of type `declared` can
@@ -177,6 +179,10 @@ impl<'a> Decoder<'a> {
     /// slot for each on the stack.
     pub(super) fn members(&mut self, members: &Members<'_>) -> Result<()> {
         let fields = members.fields;
+        self.fields += fields.len();
+        if self.fields > self.xml.limits.fields {
+            return Err(DecodeError::new(Problem::Limit("fields"), self.xml.position()));
+        }
         let base = self.slots.len();
         self.slots.resize_with(base + fields.len(), || None);
         let mut scattered = Scattered::new();

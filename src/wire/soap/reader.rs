@@ -22,11 +22,14 @@ pub struct Limits {
     pub elements: usize,
     /// Bytes of one element's text.
     pub text: usize,
+    /// Fields of all data objects, set or not: what a small element can make
+    /// the server allocate.
+    pub fields: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 128, attributes: 64, elements: 1_000_000, text: 16 << 20 }
+        Self { depth: 128, attributes: 64, elements: 1_000_000, text: 16 << 20, fields: 4_000_000 }
     }
 }
 
@@ -108,7 +111,7 @@ pub(super) struct Reader<'a> {
     text: &'a str,
     /// What was cut off in front: the byte order mark.
     cut: usize,
-    limits: Limits,
+    pub(super) limits: Limits,
     depth: usize,
     elements: usize,
     /// The element that was entered last is `<like/>` this: its end comes next.
@@ -399,6 +402,7 @@ impl<'a> Reader<'a> {
                 Some(("xml", _)) => {}
                 Some((prefix, local)) => match (self.lookup(prefix), local) {
                     (Some(Ns::Xsi), "type") => attrs.xsi_type = Some(unescape(value, at)?),
+                    (Some(Ns::Api), "type") => attrs.mo_type = Some(unescape(value, at)?),
                     (Some(Ns::Xsi), "nil") => attrs.nil = matches!(value.trim(), "true" | "1"),
                     (Some(_), _) => {}
                     (None, _) => {
@@ -497,7 +501,13 @@ pub(super) fn is_space(byte: u8) -> bool {
 
 /// Where a character stands that XML 1.0 cannot hold.
 fn find_forbidden(text: &str) -> Option<usize> {
-    let control = text.bytes().position(|byte| byte < b' ' && !is_space(byte));
+    let is_control = |byte: &u8| *byte < b' ' && !is_space(*byte);
+    // Whole pieces at once first, which the compiler can do many bytes at a time.
+    let piece = 512;
+    let pieces = text.as_bytes().chunks(piece).enumerate();
+    let control = pieces
+        .filter(|(_, bytes)| bytes.iter().fold(false, |any, byte| any | is_control(byte)))
+        .find_map(|(at, bytes)| Some(at * piece + bytes.iter().position(is_control)?));
     // The others are U+FFFE and U+FFFF, whose first byte is rare.
     if control.is_none() && text.as_bytes().contains(&0xef) {
         return text.find(|char| !is_char(char));

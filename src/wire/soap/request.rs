@@ -1,5 +1,7 @@
 //! Requests: the envelope, what its header says, and the call in its body.
 
+use std::fmt;
+
 use super::decode::{Decoder, Members, is_demanded, static_type};
 use super::error::{DecodeError, Frame, Problem, Result, at};
 use super::reader::{Limits, Ns, Reader, Tag};
@@ -7,7 +9,7 @@ use crate::schema::{Field, Method, Version};
 use crate::value::{MoRef, Str, Value};
 
 /// A call as a client made it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Request {
     /// The object that is called.
     pub this: MoRef,
@@ -19,6 +21,22 @@ pub struct Request {
     pub version: Version,
     /// What the header says beside the call.
     pub header: Header,
+}
+
+/// Shows everything but secrets, passwords for example.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct(self.method.name());
+        out.field("_this", &self.this);
+        for (param, value) in self.method.params().iter().zip(&self.args) {
+            match value {
+                Some(_) if param.is_secret() => out.field(param.name(), &format_args!("…")),
+                Some(value) => out.field(param.name(), value),
+                None => &mut out,
+            };
+        }
+        out.field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 /// The entries of the SOAP header that vimsim knows; others are passed over.

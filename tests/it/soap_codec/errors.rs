@@ -408,7 +408,7 @@ fn references_of_the_wrong_type() {
 
 #[test]
 fn documents_over_the_limits() {
-    let limits = Limits { depth: 8, attributes: 4, elements: 12, text: 100 };
+    let limits = Limits { depth: 8, attributes: 4, elements: 12, text: 100, ..Limits::default() };
     let decode = |body: &str| {
         let document = soap(&format!("<CancelTask xmlns='urn:vim25'>{body}</CancelTask>"));
         decode_request(document.as_bytes(), None, limits).map_err(|error| error.problem().clone())
@@ -443,6 +443,20 @@ fn documents_over_the_limits() {
         close.repeat(10_000),
     );
     assert_eq!(wrong(&soap(&nested)).problem(), &Problem::Limit("depth"));
+}
+
+#[test]
+fn small_elements_that_stand_for_large_objects() {
+    let body = soap(&format!(
+        "<SetTaskState xmlns='urn:vim25'>{THIS}<state>success</state>\
+         <result xsi:type='ArrayOfVirtualMachineConfigSpec'>{}</result></SetTaskState>",
+        "<VirtualMachineConfigSpec/>".repeat(100),
+    ));
+    let fields = 50 * ty::VirtualMachineConfigSpec.fields().len();
+    let limits = Limits { fields, ..Limits::default() };
+    let error = decode_request(body.as_bytes(), None, limits).unwrap_err();
+    assert_eq!(error.problem(), &Problem::Limit("fields"));
+    assert_eq!(error.path(), "SetTaskState/result/VirtualMachineConfigSpec[49]");
 }
 
 #[test]

@@ -59,6 +59,17 @@ fn a_call_as_pyvmomi_writes_it() {
 }
 
 #[test]
+fn passwords_are_not_shown() {
+    let request = call(
+        "<Login xmlns='urn:vim25'><_this type='SessionManager'>SessionManager</_this>\
+         <userName>root</userName><password>vmware1!</password></Login>",
+    );
+    assert_eq!(arg(&request, "password"), Some(&"vmware1!".into()));
+    let shown = format!("{request:?}");
+    assert!(shown.contains("root") && !shown.contains("vmware1!"), "{shown}");
+}
+
+#[test]
 fn the_version_is_in_the_soap_action() {
     let body = soap(
         "<CurrentTime xmlns='urn:vim25'><_this type='ServiceInstance'>ServiceInstance\
