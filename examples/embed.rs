@@ -3,16 +3,18 @@
 //!
 //! Run it with `cargo run --example embed`.
 
-use vimsim::config::{ListenAddress, Tls};
+use vimsim::config::{ListenAddress, Model, Tls};
 use vimsim::{Config, Simulator};
 
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "an example shows what it does")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut config = Config::default();
-    config.listen = ListenAddress { host: "127.0.0.1".to_owned(), port: 0 };
-    config.tls = Tls::Off;
-    config.model.vm = 10;
+    let config = Config {
+        listen: ListenAddress { host: "127.0.0.1".to_owned(), port: 0 },
+        tls: Tls::Off,
+        model: Model { vm: 10, ..Model::default() },
+        ..Config::default()
+    };
 
     let simulator = Simulator::start(config).await?;
     println!("point any client at {}", simulator.url());
