@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench codec` prints times and bytes of XML per second on one core.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot start must stop")]
+
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use vimsim::schema::{Version, method, ty};

@@ -5,6 +5,15 @@
 //! row is measured several times, the two servers in turn, and the spread is
 //! printed beside the ratio. Rows can be picked: `cargo bench --bench load -- start`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark measures real time, prints for a person, and stops where it stumbles"
+)]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
