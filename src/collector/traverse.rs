@@ -32,14 +32,10 @@ pub(super) fn walk<S: Source>(
     let mut seen: HashMap<MoRef, Seen, foldhash::fast::FixedState> = HashMap::default();
     let mut todo: Vec<(MoRef, u32)> = Vec::new();
     for root in spec.roots() {
-        if source.get(&root.object).is_none() {
-            if spec.reports_missing() {
-                continue;
-            }
-            return Err(Fault::not_found(&root.object));
-        }
         todo.push((root.object.clone(), root.arrival));
+        let mut is_root = true;
         while let Some((mo, arrival)) = todo.pop() {
+            let must_exist = std::mem::take(&mut is_root) && !spec.reports_missing();
             let seen = seen.entry(mo.clone()).or_default();
             let visits = !spec.skips(arrival) && !seen.visited;
             let mut next: SmallVec<[&Traversal; 4]> = SmallVec::new();
@@ -49,10 +45,15 @@ pub(super) fn walk<S: Source>(
                     next.push(traversal);
                 }
             }
-            if !visits && next.is_empty() {
+            if !visits && next.is_empty() && !must_exist {
                 continue;
             }
-            let Some(object) = source.get(&mo) else { continue };
+            let Some(object) = source.get(&mo) else {
+                if must_exist {
+                    return Err(Fault::not_found(&mo));
+                }
+                continue;
+            };
             for traversal in next.iter().rev() {
                 let found = read(source, &mo, &object, &traversal.property);
                 let references = references(found.as_ref());

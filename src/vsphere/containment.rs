@@ -6,7 +6,7 @@ use crate::schema::{StaticPath, ty};
 use crate::value::MoRef;
 
 /// The properties that lead from a container of a type to what it contains.
-fn ways(container: &MoRef) -> &'static [&'static StaticPath] {
+pub(super) fn ways(container: &MoRef) -> &'static [&'static StaticPath] {
     let of = container.ty();
     if of.is_a(ty::Folder) {
         &[path!(Folder, "childEntity")]

@@ -11,6 +11,7 @@ pub mod dispatch;
 mod extension_manager;
 pub mod model;
 pub mod operation;
+mod property_collector;
 mod search_index;
 pub mod service;
 mod service_instance;
@@ -19,6 +20,7 @@ mod session_manager;
 mod source;
 mod task;
 mod task_manager;
+mod view;
 
 pub use call::{Call, Caller};
 pub use dispatch::Answer;
@@ -29,9 +31,11 @@ pub use source::SessionSource;
 /// The methods of every managed object type.
 const METHODS: &[&[dispatch::Entry]] = &[
     extension_manager::METHODS,
+    property_collector::METHODS,
     search_index::METHODS,
     service_instance::METHODS,
     session_manager::METHODS,
     task::METHODS,
     task_manager::METHODS,
+    view::METHODS,
 ];

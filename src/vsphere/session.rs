@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::inventory::Snapshot;
 use crate::object;
+use crate::schema::Type;
 use crate::value::{DateTime, MoRef, Object, Str};
 
 /// An object that only one session sees: a view, a filter, a history collector.
@@ -177,6 +178,30 @@ impl Session {
         } else {
             objects.insert(mo, object);
         }
+    }
+
+    /// The session's object called `mo`, made if there is none; nothing if the
+    /// session has ended or has another kind of object there.
+    pub fn object_or_add<T: SessionObject>(
+        &self,
+        mo: &MoRef,
+        make: impl FnOnce() -> Arc<T>,
+    ) -> Option<Arc<T>> {
+        let mut objects = lock(&self.objects);
+        if self.has_ended() {
+            return None;
+        }
+        let object = objects.entry(mo.clone()).or_insert_with(|| make());
+        let object: Arc<dyn Any + Send + Sync> = object.clone();
+        object.downcast().ok()
+    }
+
+    /// The session's objects of type `ty`, in the order of their names.
+    pub fn objects_of(&self, ty: Type) -> Vec<MoRef> {
+        let objects = lock(&self.objects);
+        let mut found: Vec<MoRef> = objects.keys().filter(|mo| mo.ty().is_a(ty)).cloned().collect();
+        found.sort();
+        found
     }
 
     /// Takes an object from the session and closes it; whether it was there.

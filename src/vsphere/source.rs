@@ -27,6 +27,11 @@ impl<'s> SessionSource<'s> {
         Self { service, snapshot: service.engine().snapshot(), session, touches }
     }
 
+    /// An object of the session.
+    fn own(&self, mo: &MoRef) -> Option<Object> {
+        Some(self.session?.object(mo)?.properties(&self.snapshot))
+    }
+
     /// The snapshot below.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
@@ -36,12 +41,17 @@ impl<'s> SessionSource<'s> {
 impl Source for SessionSource<'_> {
     fn get(&self, mo: &MoRef) -> Option<Object> {
         let Some(stored) = self.snapshot.get(mo) else {
-            return Some(self.session?.object(mo)?.properties(&self.snapshot));
+            return self.own(mo);
         };
         Some(if mo.ty() == ty::SessionManager {
             super::session_manager::properties(self.service, self.session, stored)
         } else if mo.ty() == ty::ServiceInstance {
             super::service_instance::properties(self.service, stored)
+        } else if mo.ty() == ty::PropertyCollector {
+            // The default collector is the session's own once it was used.
+            self.own(mo).unwrap_or_else(|| stored.clone())
+        } else if mo.ty() == ty::ViewManager {
+            super::view::properties(self.session, stored)
         } else {
             stored.clone()
         })

@@ -4,6 +4,7 @@ mod client;
 mod racing;
 mod random;
 mod retrieve;
+mod service;
 mod updates;
 mod waiting;
 #[allow(dead_code, reason = "not every module uses all of it")]

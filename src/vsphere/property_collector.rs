@@ -1,0 +1,232 @@
+//! `PropertyCollector` and `PropertyFilter`: the calls by which clients read
+//! and wait. The work is done in [`crate::collector`]; here it gets a session.
+//!
+//! The default collector is one object for everybody, but what it holds
+//! (filters, versions, pages) is each session's own. It and the collectors that
+//! a session makes are session objects; the default one from its first use on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::{Call, arg};
+use super::dispatch::{Answer, Entry, Handler, Waiting};
+use super::service::Service;
+use super::session::{Session, SessionObject};
+use super::source::SessionSource;
+use crate::collector::{Collector, Limits, Request, Wait, fetch};
+use crate::fault::Fault;
+use crate::inventory::{Read, Snapshot};
+use crate::object;
+use crate::schema::{Type, method, ty};
+use crate::value::{Array, MoRef, Object, Value};
+
+pub(super) const METHODS: &[Entry] = &[
+    (ty::PropertyCollector, method::CreateFilter, Handler::Now(create_filter)),
+    (ty::PropertyCollector, method::RetrieveProperties, Handler::Now(retrieve)),
+    (ty::PropertyCollector, method::RetrievePropertiesEx, Handler::Now(retrieve_ex)),
+    (ty::PropertyCollector, method::ContinueRetrievePropertiesEx, Handler::Now(continue_retrieve)),
+    (ty::PropertyCollector, method::CancelRetrievePropertiesEx, Handler::Now(cancel_retrieve)),
+    (ty::PropertyCollector, method::CheckForUpdates, Handler::Wait(check)),
+    (ty::PropertyCollector, method::WaitForUpdates, Handler::Wait(wait)),
+    (ty::PropertyCollector, method::WaitForUpdatesEx, Handler::Wait(wait_ex)),
+    (ty::PropertyCollector, method::CancelWaitForUpdates, Handler::Now(cancel_wait)),
+    (ty::PropertyCollector, method::CreatePropertyCollector, Handler::Now(create_collector)),
+    (ty::PropertyCollector, method::DestroyPropertyCollector, Handler::Now(destroy_collector)),
+    (ty::PropertyFilter, method::DestroyPropertyFilter, Handler::Now(destroy_filter)),
+];
+
+/// A collector in its session.
+struct SessionCollector(Collector);
+
+impl SessionObject for SessionCollector {
+    fn properties(&self, _: &Snapshot) -> Object {
+        object!(PropertyCollector { filter: self.0.filters() })
+    }
+
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+/// A filter in its session; what it does is its collector's.
+struct SessionFilter {
+    mo: MoRef,
+    manager: MoRef,
+    collector: Arc<SessionCollector>,
+}
+
+impl SessionObject for SessionFilter {
+    fn properties(&self, _: &Snapshot) -> Object {
+        let (spec, partial) = self.collector.0.filter(&self.mo).unzip();
+        object!(PropertyFilter { spec: spec, partialUpdates: partial })
+    }
+
+    fn close(&self) {
+        self.collector.0.destroy_filter(&self.mo);
+    }
+}
+
+/// A new reference to an object of a session, as vCenter writes them.
+pub(super) fn session_moref(service: &Service, session: &Session, ty: Type) -> MoRef {
+    MoRef::new(ty, &format!("session[{}]{}", session.key, service.ids().session_key()))
+}
+
+impl Service {
+    /// The value of one property of one object: what clients call `Fetch`. It
+    /// is in no schema, and its receiver is the object itself.
+    pub fn fetch(&self, session: Option<&Arc<Session>>, this: &MoRef, property: &str) -> Answer {
+        let _busy = session.map(|session| {
+            session.touch(self.engine().now());
+            session.busy()
+        });
+        let source = SessionSource::new(self, session);
+        if session.is_none() && !source.snapshot().exists(this) {
+            return Err(Fault::not_authenticated(this));
+        }
+        fetch(&source, this, property)
+    }
+}
+
+/// The caller's collector that the call is for.
+fn collector(service: &Service, call: &Call) -> Result<Arc<SessionCollector>, Fault> {
+    let session = call.session()?;
+    let make = || {
+        let collector = Collector::new(service.subscriptions().clone(), Limits::default());
+        Arc::new(SessionCollector(collector))
+    };
+    if service.engine().snapshot().exists(&call.this) {
+        session.object_or_add(&call.this, make)
+    } else {
+        session.object_as(&call.this)
+    }
+    .ok_or_else(|| Fault::not_found(&call.this))
+}
+
+fn specs(value: Option<&Value>) -> impl Iterator<Item = &Object> {
+    value.map(Value::items).unwrap_or_default().iter().filter_map(Value::as_object)
+}
+
+fn retrieve(service: &Service, call: &Call) -> Answer {
+    let specs = specs(call.get(arg!(RetrieveProperties.specSet)));
+    let source = SessionSource::new(service, call.caller.session.as_ref());
+    let contents = Request::compile(specs)?.retrieve(&source)?;
+    let contents = contents.into_iter().map(Value::Object).collect();
+    Ok(Some(Array::new(ty::ObjectContent, contents).into()))
+}
+
+fn retrieve_ex(service: &Service, call: &Call) -> Answer {
+    let specs = specs(call.get(arg!(RetrievePropertiesEx.specSet)));
+    let options = call.get(arg!(RetrievePropertiesEx.options)).and_then(Value::as_object);
+    let source = SessionSource::new(service, call.caller.session.as_ref());
+    let result = if call.caller.session.is_some() {
+        collector(service, call)?.0.retrieve(specs, options, &source)?
+    } else {
+        // Nobody could come back for a second page, and all that can be read
+        // without a login are a few properties of a few objects.
+        let contents = Request::compile(specs)?.retrieve(&source)?;
+        (!contents.is_empty()).then(|| object!(RetrieveResult { objects: contents }))
+    };
+    Ok(result.map(Value::Object))
+}
+
+fn continue_retrieve(service: &Service, call: &Call) -> Answer {
+    let token = call.text(arg!(ContinueRetrievePropertiesEx.token));
+    let source = SessionSource::new(service, call.caller.session.as_ref());
+    let result = collector(service, call)?.0.continue_retrieval(token, &source)?;
+    Ok(Some(result.into()))
+}
+
+fn cancel_retrieve(service: &Service, call: &Call) -> Answer {
+    let token = call.text(arg!(CancelRetrievePropertiesEx.token));
+    collector(service, call)?.0.cancel_retrieval(token)?;
+    Ok(None)
+}
+
+fn create_filter(service: &Service, call: &Call) -> Answer {
+    let session = call.session()?;
+    let collector = collector(service, call)?;
+    let spec = call.required(arg!(CreateFilter.spec))?.as_object();
+    let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
+    let partial = call.flag(arg!(CreateFilter.partialUpdates));
+    let mo = session_moref(service, session, ty::PropertyFilter);
+    let source = SessionSource::new(service, Some(session));
+    collector.0.create_filter(mo.clone(), spec, partial, &source)?;
+    let filter = SessionFilter { mo: mo.clone(), manager: call.this.clone(), collector };
+    session.add_object(mo.clone(), Arc::new(filter));
+    service.touch(&call.this);
+    Ok(Some(mo.into()))
+}
+
+fn destroy_filter(service: &Service, call: &Call) -> Answer {
+    let session = call.session()?;
+    let filter: Option<Arc<SessionFilter>> = session.object_as(&call.this);
+    let filter = filter.ok_or_else(|| Fault::not_found(&call.this))?;
+    if !session.remove_object(&call.this) {
+        return Err(Fault::not_found(&call.this));
+    }
+    service.touch(&call.this);
+    service.touch(&filter.manager);
+    Ok(None)
+}
+
+fn create_collector(service: &Service, call: &Call) -> Answer {
+    let session = call.session()?;
+    let mo = session_moref(service, session, ty::PropertyCollector);
+    let collector = Collector::new(service.subscriptions().clone(), Limits::default());
+    session.add_object(mo.clone(), Arc::new(SessionCollector(collector)));
+    Ok(Some(mo.into()))
+}
+
+fn destroy_collector(service: &Service, call: &Call) -> Answer {
+    let session = call.session()?;
+    if service.engine().snapshot().exists(&call.this) {
+        return Err(Fault::not_supported());
+    }
+    let filters = collector(service, call)?.0.filters();
+    if !session.remove_object(&call.this) {
+        return Err(Fault::not_found(&call.this));
+    }
+    for filter in filters {
+        session.remove_object(&filter);
+    }
+    service.touch(&call.this);
+    Ok(None)
+}
+
+fn check<'a>(service: &'a Arc<Service>, call: &'a Call) -> Waiting<'a> {
+    let wait = Wait::check(call.text(arg!(CheckForUpdates.version)));
+    Box::pin(updates(service, call, Ok(wait)))
+}
+
+fn wait<'a>(service: &'a Arc<Service>, call: &'a Call) -> Waiting<'a> {
+    let wait = Wait::plain(call.text(arg!(WaitForUpdates.version)));
+    Box::pin(updates(service, call, Ok(wait)))
+}
+
+fn wait_ex<'a>(service: &'a Arc<Service>, call: &'a Call) -> Waiting<'a> {
+    let version = call.text(arg!(WaitForUpdatesEx.version));
+    let options = call.get(arg!(WaitForUpdatesEx.options)).and_then(Value::as_object);
+    Box::pin(updates(service, call, Wait::ex(version, options, Limits::default())))
+}
+
+async fn updates(service: &Arc<Service>, call: &Call, wait: Result<Wait, Fault>) -> Answer {
+    let wait = wait?;
+    let session = call.session()?;
+    let collector = collector(service, call)?;
+    let source = || SessionSource::new(service, Some(session));
+    let updates = collector.0.wait(&wait, source, timeout(service, wait.max_wait())).await?;
+    Ok(updates.map(Value::Object))
+}
+
+/// Ends when a wait is over, by the clock of the server.
+async fn timeout(service: &Service, after: Option<Duration>) {
+    match after {
+        Some(after) => service.engine().sleep(after).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn cancel_wait(service: &Service, call: &Call) -> Answer {
+    collector(service, call)?.0.cancel_wait();
+    Ok(None)
+}
