@@ -36,7 +36,7 @@ type Args = (Method, Vec<Option<Value>>);
 
 impl Client {
     fn new() -> Self {
-        let config = Config { clock: ClockMode::Stepped, seed: 7, ..Config::default() };
+        let config = Config { clock: ClockMode::Stepped, seed: Some(7), ..Config::default() };
         let service = Service::new(config).unwrap();
         let mut client = Self { service, session: None };
         client.login();
