@@ -3,6 +3,7 @@ package govmomi_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/property"
@@ -25,6 +26,21 @@ func reports() (progress.Sinker, <-chan progress.Report) {
 	return progress.SinkFunc(func() chan<- progress.Report { return ch }), ch
 }
 
+// percentage is what the next report says.
+func percentage(t *testing.T, seen <-chan progress.Report) float32 {
+	t.Helper()
+	select {
+	case report, ok := <-seen:
+		if !ok {
+			t.Fatal("the wait ended early")
+		}
+		return report.Percentage()
+	case <-time.After(patience):
+		t.Fatal("nothing was reported")
+		return 0
+	}
+}
+
 func TestTask(t *testing.T) {
 	t.Run("watched by another", func(t *testing.T) {
 		ctx, owner := login(t)
@@ -38,10 +54,10 @@ func TestTask(t *testing.T) {
 			_, err := object.NewTask(other.Client, work.Reference()).WaitForResultEx(ctx, sink)
 			end <- err
 		}()
-		equal(t, "first", (<-seen).Percentage(), 0)
+		equal(t, "first", percentage(t, seen), 0)
 		for _, percent := range []int{10, 60, 99} {
 			check(t, work.UpdateProgress(ctx, percent))
-			equal(t, "progress", (<-seen).Percentage(), float32(percent))
+			equal(t, "progress", percentage(t, seen), float32(percent))
 		}
 		check(t, object.NewTask(other.Client, work.Reference()).Cancel(ctx))
 
@@ -90,7 +106,7 @@ func TestTask(t *testing.T) {
 			_, err := work.WaitForResultEx(soon, sink)
 			end <- err
 		}()
-		<-seen // it waits
+		percentage(t, seen) // it waits
 		cancel()
 		check(t, <-end) // govmomi has called CancelWaitForUpdates
 		// The session works as before.
