@@ -304,6 +304,8 @@ impl<'a> Reader<'a> {
     pub(super) fn qname<'n>(&self, name: &'n str) -> Option<(Ns<'a>, &'n str)> {
         match name.split_once(':') {
             None => Some((self.default, name)),
+            // govmomi writes `xsi:type="xsd:string"` without binding the prefix.
+            Some(("xsd", local)) => Some((self.lookup("xsd").unwrap_or(Ns::Xsd), local)),
             Some((prefix, local)) => Some((self.lookup(prefix)?, local)),
         }
     }

@@ -135,6 +135,15 @@ fn prefixes_mean_what_they_are_bound_to() {
     let expected = object!(TaskReasonUser { userName: "root" });
     assert_eq!(arg(&request, "result"), Some(&expected.into()));
     assert_eq!(request.this, MoRef::new(ty::Task, "task-1"));
+    // govmomi names the types of XML Schema by a prefix that it does not bind.
+    let request = decode(
+        "<Envelope xmlns='http://schemas.xmlsoap.org/soap/envelope/'><Body>\
+         <SetTaskState xmlns='urn:vim25'><_this type='Task'>task-1</_this><state>success</state>\
+         <result xmlns:_X='http://www.w3.org/2001/XMLSchema-instance' _X:type='xsd:string'>done\
+         </result></SetTaskState></Body></Envelope>",
+    )
+    .unwrap();
+    assert_eq!(arg(&request, "result"), Some(&"done".into()));
     // An inner default namespace ends with its element.
     let request = call(
         "<FindByIp xmlns='urn:vim25'><_this type='SearchIndex'>SearchIndex</_this>\
