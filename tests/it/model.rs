@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use vimsim::fault::Fault;
-use vimsim::inventory::{Read, Snapshot, Store};
-use vimsim::path;
-use vimsim::schema::ty;
-use vimsim::value::{DateTime, MoRef, Object, Value};
-use vimsim::vsphere::model::{ModelOptions, build};
+use vimsim::inventory::{Read, Snapshot, Store, Transaction};
+use vimsim::schema::{Type, ty};
+use vimsim::value::{DateTime, MoRef, Object, Value, diff};
+use vimsim::vsphere::model::vm::{self as vm_model, Names, NewMachine};
+use vimsim::vsphere::model::{Catalog, ModelOptions, build, device, rename};
+use vimsim::{enum_value, path};
 
 fn now() -> DateTime {
     DateTime::parse("2026-01-02T03:04:05Z").unwrap()
@@ -207,5 +208,452 @@ fn every_reference_leads_somewhere() {
             });
         }
         assert!(dangling.is_empty(), "{name}: {dangling:#?}");
+    }
+}
+
+/// Two names of one thing: the type, and the two paths.
+const SAME: &[(Type, &str, &str)] = &[
+    (ty::VirtualMachine, "name", "config.name"),
+    (ty::VirtualMachine, "name", "summary.config.name"),
+    (ty::VirtualMachine, "runtime", "summary.runtime"),
+    (ty::VirtualMachine, "overallStatus", "summary.overallStatus"),
+    (ty::VirtualMachine, "config.uuid", "summary.config.uuid"),
+    (ty::VirtualMachine, "config.instanceUuid", "summary.config.instanceUuid"),
+    (ty::VirtualMachine, "config.version", "summary.config.hwVersion"),
+    (ty::VirtualMachine, "config.template", "summary.config.template"),
+    (ty::VirtualMachine, "config.annotation", "summary.config.annotation"),
+    (ty::VirtualMachine, "config.guestId", "summary.config.guestId"),
+    (ty::VirtualMachine, "config.guestFullName", "summary.config.guestFullName"),
+    (ty::VirtualMachine, "config.guestFullName", "summary.guest.guestFullName"),
+    (ty::VirtualMachine, "config.files.vmPathName", "summary.config.vmPathName"),
+    (ty::VirtualMachine, "config.hardware.numCPU", "summary.config.numCpu"),
+    (ty::VirtualMachine, "config.hardware.memoryMB", "summary.config.memorySizeMB"),
+    (ty::VirtualMachine, "config.hardware.memoryMB", "runtime.maxMemoryUsage"),
+    (ty::VirtualMachine, "config.cpuAllocation", "resourceConfig.cpuAllocation"),
+    (ty::VirtualMachine, "config.memoryAllocation", "resourceConfig.memoryAllocation"),
+    (ty::VirtualMachine, "guest.toolsStatus", "summary.guest.toolsStatus"),
+    (ty::VirtualMachine, "guest.toolsRunningStatus", "summary.guest.toolsRunningStatus"),
+    (ty::VirtualMachine, "guest.hostName", "summary.guest.hostName"),
+    (ty::VirtualMachine, "guest.ipAddress", "summary.guest.ipAddress"),
+    (ty::VirtualMachine, "storage.timestamp", "summary.storage.timestamp"),
+    (ty::VirtualMachine, "guestHeartbeatStatus", "summary.quickStats.guestHeartbeatStatus"),
+    (ty::HostSystem, "name", "summary.config.name"),
+    (ty::HostSystem, "runtime", "summary.runtime"),
+    (ty::HostSystem, "overallStatus", "summary.overallStatus"),
+    (ty::HostSystem, "hardware.systemInfo.uuid", "summary.hardware.uuid"),
+    (ty::HostSystem, "hardware.memorySize", "summary.hardware.memorySize"),
+    (ty::HostSystem, "config.product", "summary.config.product"),
+    (ty::HostSystem, "config.systemResources", "systemResources"),
+    (ty::Datastore, "name", "summary.name"),
+    (ty::Datastore, "name", "info.name"),
+    (ty::Datastore, "summary.url", "info.url"),
+    (ty::Datastore, "summary.freeSpace", "info.freeSpace"),
+    (ty::ClusterComputeResource, "summary", "summaryEx"),
+    (ty::ResourcePool, "name", "summary.name"),
+    (ty::ResourcePool, "config", "summary.config"),
+    (ty::ResourcePool, "runtime", "summary.runtime"),
+    (ty::Network, "name", "summary.name"),
+    (ty::DistributedVirtualPortgroup, "name", "config.name"),
+    (ty::DistributedVirtualSwitch, "name", "config.name"),
+    (ty::DistributedVirtualSwitch, "name", "summary.name"),
+    (ty::DistributedVirtualSwitch, "uuid", "config.uuid"),
+    (ty::DistributedVirtualSwitch, "uuid", "summary.uuid"),
+    (ty::StoragePod, "name", "summary.name"),
+];
+
+/// The value at a path without keys, walked by names.
+fn at<'v>(object: &'v Object, path: &str) -> Option<&'v Value> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
+    let value = object.field(first)?;
+    match rest {
+        Some(rest) => at(value.as_object()?, rest),
+        None => Some(value),
+    }
+}
+
+fn number(object: &Object, path: &str) -> i64 {
+    at(object, path).and_then(Value::as_i64).unwrap_or_else(|| panic!("{object:?}: no {path}"))
+}
+
+fn refs(object: &Object, path: &str) -> Vec<MoRef> {
+    at(object, path).map(|value| value.morefs().cloned().collect()).unwrap_or_default()
+}
+
+fn one(object: &Object, path: &str) -> Option<MoRef> {
+    at(object, path).and_then(Value::as_moref).cloned()
+}
+
+/// Two names of one thing agree, both ways of a relation agree, sums add up.
+fn check(name: &str, read: &Snapshot) {
+    same_under_both_names(name, read);
+    relations_agree(name, read);
+    sums_add_up(name, read);
+}
+
+fn same_under_both_names(name: &str, read: &Snapshot) {
+    for (mo, properties) in read.iter() {
+        for (_, a, b) in SAME.iter().filter(|(ty, ..)| mo.ty().is_a(*ty)) {
+            let (left, right) = (at(properties, a), at(properties, b));
+            // Numbers may be stored in different widths.
+            let numbers = left.and_then(Value::as_i64).zip(right.and_then(Value::as_i64));
+            let equal = numbers.map_or(left == right, |(left, right)| left == right);
+            assert!(equal, "{name}: {mo} {a} {left:?} is not {b} {right:?}");
+        }
+    }
+    for (mo, host) in read.of_type(ty::HostSystem) {
+        for (manager, property, path) in [
+            ("networkSystem", "networkInfo", "config.network"),
+            ("storageSystem", "storageDeviceInfo", "config.storageDevice"),
+            ("storageSystem", "fileSystemVolumeInfo", "config.fileSystemVolume"),
+            ("datastoreSystem", "datastore", "datastore"),
+            ("serviceSystem", "serviceInfo", "config.service"),
+            ("firewallSystem", "firewallInfo", "config.firewall"),
+            ("advancedOption", "setting", "config.option"),
+            ("healthStatusSystem", "runtime", "runtime.healthSystemRuntime"),
+        ] {
+            let manager = one(host, &format!("configManager.{manager}")).unwrap();
+            let copy = read.get(&manager).and_then(|manager| manager.field(property));
+            assert_eq!(copy, at(host, path), "{name}: {manager}.{property} of {mo}");
+        }
+    }
+}
+
+/// Every `owner.list` contains exactly the objects whose `back` leads to it.
+fn mirrored(name: &str, read: &Snapshot, owners: Type, list: &str, backs: &[(Type, &str)]) {
+    for (owner, properties) in read.of_type(owners) {
+        let listed: Vec<MoRef> = refs(properties, list);
+        let once: BTreeSet<&MoRef> = listed.iter().collect();
+        assert_eq!(once.len(), listed.len(), "{name}: {owner}.{list} names something twice");
+        let mut expected = BTreeSet::new();
+        for (ty, back) in backs {
+            expected.extend(read.of_type(*ty).filter_map(|(mo, other)| {
+                let leads =
+                    one(other, back).as_ref() == Some(owner) || refs(other, back).contains(owner);
+                leads.then_some(mo)
+            }));
+        }
+        assert_eq!(once, expected, "{name}: {owner}.{list}");
+    }
+}
+
+fn relations_agree(name: &str, read: &Snapshot) {
+    use ty::{
+        ComputeResource, Datastore, DistributedVirtualPortgroup, DistributedVirtualSwitch, Folder,
+        HostSystem, ManagedEntity, Network, ResourcePool, VirtualApp, VirtualMachine,
+    };
+    let apps = (VirtualApp, "parentFolder");
+    mirrored(name, read, Folder, "childEntity", &[(ManagedEntity, "parent"), apps]);
+    mirrored(name, read, HostSystem, "vm", &[(VirtualMachine, "runtime.host")]);
+    mirrored(name, read, ResourcePool, "vm", &[(VirtualMachine, "resourcePool")]);
+    mirrored(name, read, ResourcePool, "resourcePool", &[(ResourcePool, "parent")]);
+    mirrored(name, read, ComputeResource, "host", &[(HostSystem, "parent")]);
+    mirrored(name, read, Datastore, "vm", &[(VirtualMachine, "datastore")]);
+    mirrored(name, read, Network, "vm", &[(VirtualMachine, "network")]);
+    mirrored(name, read, Network, "host", &[(HostSystem, "network")]);
+    let switch = "config.distributedVirtualSwitch";
+    mirrored(
+        name,
+        read,
+        DistributedVirtualSwitch,
+        "portgroup",
+        &[(DistributedVirtualPortgroup, switch)],
+    );
+    for (store, properties) in read.of_type(Datastore) {
+        let mounts = at(properties, "host").map_or(&[][..], Value::items);
+        let mounted: BTreeSet<MoRef> =
+            mounts.iter().filter_map(|mount| one(mount.as_object()?, "key")).collect();
+        let hosts: BTreeSet<MoRef> = read
+            .of_type(HostSystem)
+            .filter(|(_, host)| refs(host, "datastore").contains(store))
+            .map(|(mo, _)| mo.clone())
+            .collect();
+        assert_eq!(mounted, hosts, "{name}: {store}");
+    }
+}
+
+/// The machines in a pool and in the pools below it.
+fn machines_below(read: &Snapshot, pool: &MoRef) -> Vec<MoRef> {
+    let mut machines = read.morefs(pool, path!(ResourcePool, "vm"));
+    for child in read.morefs(pool, path!(ResourcePool, "resourcePool")) {
+        machines.extend(machines_below(read, &child));
+    }
+    machines
+}
+
+fn sum(read: &Snapshot, machines: &[MoRef], path: &str) -> i64 {
+    machines.iter().map(|vm| number(read.get(vm).unwrap(), path)).sum()
+}
+
+fn sums_add_up(name: &str, read: &Snapshot) {
+    let (cpu, memory) =
+        ("summary.quickStats.overallCpuUsage", "summary.quickStats.hostMemoryUsage");
+    let mut idle = BTreeSet::new();
+    for (mo, host) in read.of_type(ty::HostSystem) {
+        let vms = refs(host, "vm");
+        idle.insert((
+            number(host, "summary.quickStats.overallCpuUsage") - sum(read, &vms, cpu),
+            number(host, "summary.quickStats.overallMemoryUsage") - sum(read, &vms, memory),
+        ));
+        assert_eq!(idle.len(), 1, "{name}: {mo} uses something else beside its machines");
+    }
+    for (mo, pool) in read.of_type(ty::ResourcePool) {
+        let vms = machines_below(read, mo);
+        let configured = sum(read, &vms, "config.hardware.memoryMB");
+        assert_eq!(number(pool, "summary.configuredMemoryMB"), configured, "{name}: {mo}");
+        assert_eq!(number(pool, "runtime.cpu.overallUsage"), sum(read, &vms, cpu), "{name}: {mo}");
+        let bytes = sum(read, &vms, memory) << 20;
+        assert_eq!(number(pool, "runtime.memory.overallUsage"), bytes, "{name}: {mo}");
+        let stats = number(pool, "summary.quickStats.hostMemoryUsage") << 20;
+        assert_eq!(stats, bytes, "{name}: {mo}");
+        let owner = one(pool, "owner").unwrap();
+        let total = number(read.get(&owner).unwrap(), "summary.totalCpu");
+        assert_eq!(number(pool, "runtime.cpu.maxUsage"), total, "{name}: {mo}");
+    }
+    for (mo, compute) in read.of_type(ty::ComputeResource) {
+        let hosts = refs(compute, "host");
+        let host_sum =
+            |path: &str| hosts.iter().map(|h| number(read.get(h).unwrap(), path)).sum::<i64>();
+        assert_eq!(
+            number(compute, "summary.numHosts"),
+            i64::try_from(hosts.len()).unwrap(),
+            "{mo}"
+        );
+        let memory = host_sum("hardware.memorySize");
+        assert_eq!(number(compute, "summary.totalMemory"), memory, "{name}: {mo}");
+        let cores = host_sum("hardware.cpuInfo.numCpuCores");
+        assert_eq!(number(compute, "summary.numCpuCores"), cores, "{name}: {mo}");
+        if mo.ty().is_a(ty::ClusterComputeResource) {
+            let vms = machines_below(read, &one(compute, "resourcePool").unwrap());
+            let off = vms.iter().filter(|vm| {
+                read.text(vm, path!(VirtualMachine, "runtime.powerState")) != "poweredOn"
+            });
+            let count = |n: usize| i64::try_from(n).unwrap();
+            let usage = |field: &str| number(compute, &format!("summary.usageSummary.{field}"));
+            assert_eq!(usage("totalVmCount"), count(vms.len()), "{name}: {mo}");
+            assert_eq!(usage("poweredOffVmCount"), count(off.count()), "{name}: {mo}");
+            assert_eq!(usage("cpuDemandMhz"), sum(read, &vms, cpu), "{name}: {mo}");
+        }
+    }
+    for (mo, store) in read.of_type(ty::Datastore) {
+        let usage = |path: &str| {
+            let machines = read.of_type(ty::VirtualMachine);
+            let parts =
+                machines.flat_map(|(_, vm)| at(vm, "storage.perDatastoreUsage").unwrap().items());
+            let here = parts
+                .filter_map(Value::as_object)
+                .filter(|p| one(p, "datastore").as_ref() == Some(mo));
+            here.map(|part| number(part, path)).sum::<i64>()
+        };
+        let taken = number(store, "summary.capacity") - number(store, "summary.freeSpace");
+        assert_eq!(taken, usage("committed"), "{name}: {mo}");
+        assert_eq!(number(store, "summary.uncommitted"), usage("uncommitted"), "{name}: {mo}");
+    }
+}
+
+#[test]
+fn the_inventory_agrees_with_itself() {
+    for (name, read) in all() {
+        check(name, &read);
+    }
+}
+
+#[test]
+fn no_two_objects_share_an_identity() {
+    for (name, read) in all() {
+        for (ty, path) in [
+            (ty::VirtualMachine, "config.uuid"),
+            (ty::VirtualMachine, "config.instanceUuid"),
+            (ty::HostSystem, "hardware.systemInfo.uuid"),
+            (ty::Datastore, "summary.url"),
+            (ty::DistributedVirtualSwitch, "uuid"),
+        ] {
+            let all: Vec<&Value> = read.of_type(ty).filter_map(|(_, o)| at(o, path)).collect();
+            let distinct: BTreeSet<&str> = all.iter().filter_map(|value| value.as_str()).collect();
+            assert_eq!(distinct.len(), all.len(), "{name}: {ty}.{path}");
+        }
+        let mut macs = Vec::new();
+        for (mo, properties) in read.iter() {
+            fields(&mo.to_string(), properties, &mut |place, value| {
+                let adapter =
+                    place.starts_with("VirtualMachine:") && place.ends_with(".macAddress");
+                let own = adapter && place.contains(".config.");
+                let physical = place.contains(".config.network.pnic") && place.ends_with(".mac");
+                if own || physical {
+                    macs.push(value.as_str().unwrap().to_owned());
+                }
+            });
+        }
+        let distinct: BTreeSet<&String> = macs.iter().collect();
+        assert!(!macs.is_empty());
+        assert_eq!(distinct.len(), macs.len(), "{name}: {macs:?}");
+    }
+}
+
+/// Changes the default inventory, checks it, and returns it.
+fn after(change: impl FnOnce(&mut Transaction) -> Result<(), Fault>) -> Snapshot {
+    let store = Store::new();
+    store.commit(|tx| build(tx, &ModelOptions::vcenter(), now())).unwrap();
+    store.commit(change).unwrap();
+    let read = Snapshot::clone(&store.snapshot());
+    check("after a change", &read);
+    read
+}
+
+fn vm(number: u32) -> MoRef {
+    MoRef::new(ty::VirtualMachine, &format!("vm-{number}"))
+}
+
+#[test]
+fn a_machine_that_came_and_went_leaves_no_trace() {
+    let before = inventory(&ModelOptions::vcenter());
+    let catalog = Catalog::new(&ModelOptions::vcenter(), now()).unwrap();
+    let new = vm(900);
+    let there = MoRef::new(ty::HostSystem, "host-35");
+    let pool = MoRef::new(ty::ResourcePool, "resgroup-27");
+    let insert = |tx: &mut Transaction| {
+        let names = Names {
+            name: "new",
+            vmx_path: "[LocalDS_0] new/new.vmx",
+            uuid: "1",
+            instance_uuid: "2",
+        };
+        let store = MoRef::new(ty::Datastore, "datastore-52");
+        let network = MoRef::new(ty::Network, "network-7");
+        let backing = device::flat_backing("[LocalDS_0] new/new.vmdk", Some(&store), false, "3");
+        let (connection, summary) = device::network_backing(tx, &network);
+        let devices = [
+            device::scsi_controller(0),
+            device::disk(1, 0, 0, 1 << 30, backing),
+            device::nic(0, connection, &summary, "00:50:56:00:00:01", true),
+        ];
+        let environment = tx.moref(&vm(59), path!(VirtualMachine, "environmentBrowser")).cloned();
+        vm_model::insert(
+            tx,
+            &new,
+            &NewMachine {
+                config: catalog.vm().config(&names, &devices, now()),
+                capability: catalog.vm().capability(),
+                folder: &MoRef::new(ty::Folder, "group-v3"),
+                pool: Some(&pool),
+                host: Some(&there),
+                environment: &environment.unwrap(),
+                on: true,
+                now: now(),
+            },
+        )
+    };
+    let with = after(insert);
+    let properties = with.get(&new).unwrap();
+    assert_eq!(properties.missing().count(), 0);
+    assert_eq!(refs(properties, "network"), [MoRef::new(ty::Network, "network-7")]);
+    assert_eq!(refs(properties, "datastore"), [MoRef::new(ty::Datastore, "datastore-52")]);
+    assert!(number(properties, "summary.storage.committed") > 1 << 30);
+    let gone = after(|tx| {
+        insert(tx)?;
+        vm_model::remove(tx, &new)
+    });
+    for (mo, properties) in before.iter() {
+        assert_eq!(gone.get(mo), Some(properties), "{mo}");
+    }
+    assert_eq!(gone.len(), before.len());
+}
+
+#[test]
+fn power_moves_every_place_that_shows_it() {
+    let off = enum_value!(VirtualMachinePowerState::poweredOff);
+    let on = enum_value!(VirtualMachinePowerState::poweredOn);
+    let read = after(|tx| vm_model::set_power(tx, &vm(59), off, None, now()));
+    let machine = read.get(&vm(59)).unwrap();
+    assert_eq!(at(machine, "summary.runtime.powerState"), Some(&Value::Enum(off)));
+    assert_eq!(at(machine, "guest.ipAddress"), None);
+    assert_eq!(number(machine, "summary.quickStats.overallCpuUsage"), 0);
+    let connected = device::devices(at(machine, "config").unwrap().as_object().unwrap())
+        .iter()
+        .filter_map(|device| at(device.as_object()?, "connectable.connected")?.as_bool());
+    assert_eq!(connected.filter(|connected| *connected).count(), 0);
+
+    let before = inventory(&ModelOptions::vcenter());
+    let back = after(|tx| {
+        vm_model::set_power(tx, &vm(59), off, None, now())?;
+        vm_model::set_power(tx, &vm(59), on, None, now())
+    });
+    assert_eq!(back.get(&vm(59)), before.get(&vm(59)));
+}
+
+#[test]
+fn a_machine_that_moves_is_counted_where_it_is() {
+    let read = after(|tx| {
+        vm_model::change(tx, &vm(55), now(), |machine| {
+            machine.set(
+                const { ty::VirtualMachine.slot("resourcePool") },
+                MoRef::new(ty::ResourcePool, "resgroup-27"),
+            );
+            let slot = const { ty::VirtualMachine.slot("runtime") };
+            let runtime = machine.get(slot).and_then(Value::as_object).unwrap();
+            let host = MoRef::new(ty::HostSystem, "host-49");
+            let moved = runtime.with(const { ty::VirtualMachineRuntimeInfo.slot("host") }, host);
+            machine.set(slot, moved);
+            Ok(())
+        })
+    });
+    let cluster = read.get(&MoRef::new(ty::ClusterComputeResource, "domain-c28")).unwrap();
+    assert_eq!(number(cluster, "summary.usageSummary.totalVmCount"), 3);
+}
+
+#[test]
+fn a_change_shares_what_it_does_not_touch() {
+    let before = inventory(&ModelOptions::vcenter());
+    let read = after(|tx| vm_model::rename(tx, &vm(55), "other", now()));
+    let (old, new) = (before.get(&vm(55)).unwrap(), read.get(&vm(55)).unwrap());
+    assert_eq!(at(new, "name").and_then(Value::as_str), Some("other"));
+    let mut changes = Vec::new();
+    diff::objects("", old, new, &mut changes);
+    let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(paths, BTreeSet::from(["name", "config.name", "summary.config.name"]));
+
+    // What all machines have in common is one allocation.
+    let store = Store::new();
+    store.commit(|tx| build(tx, &ModelOptions::vcenter(), now())).unwrap();
+    let snapshot = store.snapshot();
+    let pair = [vm(55), vm(57)].map(|vm| snapshot.get(&vm).unwrap().clone());
+    for path in
+        ["capability", "runtime", "config.flags", "config.cpuAllocation", "storage", "datastore"]
+    {
+        let [a, b] = pair.each_ref().map(|vm| at(vm, path).unwrap());
+        assert!(a.same(b), "{path} is there twice");
+    }
+}
+
+#[test]
+fn a_new_name_reaches_everything_that_repeats_it() {
+    let entities = [
+        MoRef::new(ty::VirtualMachine, "vm-55"),
+        MoRef::new(ty::Datastore, "datastore-52"),
+        MoRef::new(ty::DistributedVirtualPortgroup, "dvportgroup-13"),
+        MoRef::new(ty::DistributedVirtualSwitch, "dvs-9"),
+        MoRef::new(ty::Network, "network-7"),
+        MoRef::new(ty::ResourcePool, "resgroup-27"),
+        MoRef::new(ty::ClusterComputeResource, "domain-c28"),
+        MoRef::new(ty::Folder, "group-v3"),
+        MoRef::new(ty::Datacenter, "datacenter-2"),
+    ];
+    let before = inventory(&ModelOptions::vcenter());
+    for mo in entities {
+        let old = before.text(&mo, path!(ManagedEntity, "name")).to_owned();
+        let read = after(|tx| rename(tx, &mo, "renamed", now()));
+        assert_eq!(read.text(&mo, path!(ManagedEntity, "name")), "renamed", "{mo}");
+        if matches!(
+            old.as_str(),
+            "Resources" | "vm" | "VM Network" | "DC0" | "DC0_C0" | "DVS0" | "DC0_H0_VM0"
+        ) {
+            continue;
+        }
+        // A name that is like no other's must not be left anywhere.
+        for (other, properties) in read.iter() {
+            fields(&other.to_string(), properties, &mut |place, value| {
+                let text = value.as_str().unwrap_or_default();
+                assert!(!text.contains(&old), "{mo}: {place} is still {text}");
+            });
+        }
     }
 }

@@ -29,6 +29,7 @@ pub mod network;
 pub mod options;
 pub mod pool;
 mod privileges;
+mod rename;
 mod service;
 pub mod stamp;
 pub mod totals;
@@ -37,6 +38,7 @@ pub mod vm;
 pub use build::{build, build_with};
 pub use catalog::Catalog;
 pub use options::ModelOptions;
+pub use rename::rename;
 
 /// Sets fields of an object in the making, with the names checked by the
 /// compiler: `put!(builder, Folder { name: "vm" })`.

@@ -172,7 +172,6 @@ fn of_cluster(props: &Object, change: &Change) -> Option<Object> {
             poweredOffMemReservationMB: change.off_memory_reservation,
             cpuDemandMhz: change.cpu,
             memDemandMB: change.memory,
-            statsGenNumber: 1,
             cpuEntitledMhz: change.cpu,
             memEntitledMB: change.memory,
             poweredOffVmCount: change.off,
