@@ -119,6 +119,11 @@ impl Transaction {
         self.set(mo, path, next)
     }
 
+    /// All objects, in no particular but always the same order.
+    pub fn iter(&self) -> impl Iterator<Item = (&MoRef, &Object)> {
+        self.objects.iter()
+    }
+
     /// The objects touched so far, each once.
     pub fn changes(&self) -> &[Change] {
         &self.changes

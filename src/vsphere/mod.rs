@@ -6,12 +6,22 @@
 
 pub mod call;
 pub mod containment;
+mod datacenter;
+mod datastore_path;
 mod delays;
 pub mod dispatch;
 mod extension_manager;
+mod folder;
+mod host;
+mod managed_entity;
 pub mod model;
+mod names;
 pub mod operation;
+mod placement;
 mod property_collector;
+mod removal;
+mod rename;
+mod resource_pool;
 mod search_index;
 pub mod service;
 mod service_instance;
@@ -21,6 +31,7 @@ mod source;
 mod task;
 mod task_manager;
 mod view;
+mod vm;
 
 pub use call::{Call, Caller};
 pub use dispatch::Answer;
@@ -30,12 +41,21 @@ pub use source::SessionSource;
 
 /// The methods of every managed object type.
 const METHODS: &[&[dispatch::Entry]] = &[
+    datacenter::METHODS,
     extension_manager::METHODS,
     property_collector::METHODS,
+    folder::METHODS,
+    host::maintenance::METHODS,
+    managed_entity::METHODS,
+    resource_pool::METHODS,
     search_index::METHODS,
     service_instance::METHODS,
     session_manager::METHODS,
     task::METHODS,
     task_manager::METHODS,
     view::METHODS,
+    vm::clone::METHODS,
+    vm::create::METHODS,
+    vm::power::METHODS,
+    vm::reconfigure::METHODS,
 ];

@@ -10,12 +10,13 @@ pub struct Operation {
     pub(super) entity: Option<MoRef>,
     pub(super) locks: Vec<MoRef>,
     pub(super) cancelable: bool,
+    pub(super) holds: bool,
 }
 
 impl Operation {
     /// A task that runs `job` on the method's receiver, which it locks.
     pub fn new(job: impl Job) -> Self {
-        Self { job: Box::new(job), entity: None, locks: Vec::new(), cancelable: false }
+        Self { job: Box::new(job), entity: None, locks: Vec::new(), cancelable: false, holds: true }
     }
 
     /// Names another entity than the receiver as what the task is about.
@@ -29,6 +30,14 @@ impl Operation {
     #[must_use]
     pub fn locking(mut self, objects: impl IntoIterator<Item = MoRef>) -> Self {
         self.locks.extend(objects);
+        self
+    }
+
+    /// Leaves the entity free while the task runs: others may work on it too,
+    /// as when several machines are made in one folder or from one template.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.holds = false;
         self
     }
 

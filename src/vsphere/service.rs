@@ -9,6 +9,7 @@ use std::task::Poll;
 use super::call::Call;
 use super::delays::Delays;
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
+use super::model::Catalog;
 use super::operation::{Operation, description_id};
 use super::session::{NewSession, Session, Sessions};
 use super::session_manager::Tickets;
@@ -21,7 +22,7 @@ use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store};
 use crate::path;
-use crate::schema::{Method, Version, ty};
+use crate::schema::{Method, Type, Version, ty};
 use crate::task::Reason;
 use crate::value::{DateTime, MoRef, Str, Value};
 
@@ -62,6 +63,7 @@ pub struct Service {
     sessions: Sessions,
     tickets: Tickets,
     dispatch: Dispatch,
+    catalog: Arc<Catalog>,
     delays: Delays,
     content: Content,
     touches: AtomicU64,
@@ -79,7 +81,9 @@ impl Service {
         };
         let store = Arc::new(Store::new());
         let now = clock.now();
-        store.commit(|tx| model::build(tx, &model_options(&config), now))?;
+        let options = model_options(&config);
+        let catalog = Arc::new(Catalog::new(&options, now)?);
+        store.commit(|tx| model::build_with(tx, &catalog, &options))?;
         let content = Content::read(&store.snapshot())
             .ok_or_else(|| Fault::system_error("the inventory has no service content"))?;
         let subscriptions = Subscriptions::new();
@@ -99,6 +103,7 @@ impl Service {
             sessions: Sessions::default(),
             tickets: Tickets::default(),
             dispatch,
+            catalog,
             delays,
             content,
             touches: AtomicU64::new(0),
@@ -129,6 +134,11 @@ impl Service {
     /// Who is logged in.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// What new inventory objects are made from.
+    pub(super) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
     /// The well-known objects.
@@ -252,25 +262,30 @@ impl Service {
     /// Makes the task that does the work of a call.
     fn start(&self, call: &Call, work: Operation) -> Answer {
         let entity = work.entity.unwrap_or_else(|| call.this.clone());
-        let description_id = Str::from(description_id(call.this.ty(), call.method));
-        let mut spec =
-            TaskSpec::new(crate::task::Operation::Method(call.method), description_id.clone())
-                .on(entity);
-        spec.label = self.task_label(&description_id);
+        let mut spec = self.task_spec(call, call.this.ty(), call.method);
+        if work.holds {
+            spec.locks.push(entity.clone());
+        }
+        spec.entity = Some(entity);
         spec.locks.extend(work.locks);
-        spec.busy = if call.method.faults().contains(&ty::TaskInProgress) {
-            Busy::Refuse
-        } else {
-            Busy::Wait
-        };
         spec.cancelable = work.cancelable;
-        spec.duration = self.delays.task(call.method, &self.ids);
+        self.engine.submit(spec, work.job).map(|task| Some(Value::Ref(task)))
+    }
+
+    /// A task for the caller, as `method` makes one on receivers of type `receiver`.
+    pub(super) fn task_spec(&self, call: &Call, receiver: Type, method: Method) -> TaskSpec {
+        let description_id = Str::from(description_id(receiver, method));
+        let mut spec =
+            TaskSpec::new(crate::task::Operation::Method(method), description_id.clone());
+        spec.label = self.task_label(&description_id);
+        spec.busy =
+            if method.faults().contains(&ty::TaskInProgress) { Busy::Refuse } else { Busy::Wait };
+        spec.duration = self.delays.task(method, &self.ids);
         if let Some(session) = &call.caller.session {
             spec.reason = Reason::User(session.user_name.clone());
             spec.owner = Some(session.user_name.clone());
         }
-        spec.activation_id = None;
-        self.engine.submit(spec, work.job).map(|task| Some(Value::Ref(task)))
+        spec
     }
 }
 

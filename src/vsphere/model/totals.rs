@@ -133,6 +133,26 @@ fn write(
     }
 }
 
+/// Takes machines out of all sums, makes a change to what stands above them,
+/// and counts them in again where they are then.
+pub fn around(
+    tx: &mut Transaction,
+    machines: &[MoRef],
+    change: impl FnOnce(&mut Transaction) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut totals = Totals::default();
+    for properties in machines.iter().filter_map(|vm| tx.get(vm)) {
+        totals.remove(tx, properties);
+    }
+    totals.write(tx)?;
+    change(tx)?;
+    let mut totals = Totals::default();
+    for properties in machines.iter().filter_map(|vm| tx.get(vm)) {
+        totals.add(tx, properties);
+    }
+    totals.write(tx)
+}
+
 fn bump(builder: &mut ObjectBuilder, slot: usize, by: i64) {
     let before = builder.get(slot).and_then(Value::as_i64).unwrap_or_default();
     if by != 0 {

@@ -1,0 +1,3 @@
+//! Hosts: what each of their methods means.
+
+pub(super) mod maintenance;

@@ -1,0 +1,264 @@
+//! `ResourcePool`: shares of what a host or a cluster has.
+
+use super::call::{Call, arg};
+use super::dispatch::{Answer, Entry, Handler};
+use super::service::Service;
+use super::vm::{registry, state};
+use super::{model, names, removal};
+use crate::engine::Tx;
+use crate::fault::Fault;
+use crate::inventory::Read;
+use crate::schema::{StaticPath, method, ty};
+use crate::value::{DateTime, MoRef, Object, Value};
+use crate::{object, path};
+
+pub(super) const METHODS: &[Entry] = &[
+    (ty::ResourcePool, method::CreateResourcePool, Handler::Now(create)),
+    (ty::ResourcePool, method::UpdateConfig, Handler::Now(update)),
+    (ty::ResourcePool, method::UpdateChildResourceConfiguration, Handler::Now(update_children)),
+    (ty::ResourcePool, method::DestroyChildren, Handler::Now(destroy_children)),
+    (ty::ResourcePool, method::MoveIntoResourcePool, Handler::Now(move_into)),
+    (ty::ResourcePool, method::RefreshRuntime, Handler::Now(refresh)),
+];
+
+fn create(service: &Service, call: &Call) -> Answer {
+    let asked = call.text(arg!(CreateResourcePool.name));
+    let spec = call.required(arg!(CreateResourcePool.spec))?.as_object();
+    let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
+    let made = service.engine().commit(|tx| {
+        let parent = &call.this;
+        let name = names::stored(asked, None)?;
+        let siblings = tx.morefs(parent, path!(ResourcePool, "resourcePool"));
+        names::check_free(tx, &siblings, &name, None)?;
+        let owner = super::placement::owner(tx, parent)?;
+        let (mo, now) = (tx.next_moref(ty::ResourcePool, "resgroup"), tx.now());
+        let new = model::pool::NewPool { mo: &mo, name: &name, parent, owner: &owner, now };
+        let pool = model::pool::resource_pool(&new, capacity(tx, parent));
+        tx.insert(mo.clone(), pool);
+        configure(tx, &mo, spec, now)?;
+        tx.push_ref(parent, path!(ResourcePool, "resourcePool"), &mo)?;
+        Ok(mo)
+    })?;
+    Ok(Some(made.into()))
+}
+
+/// What a pool may use at the most, in MHz and megabytes.
+fn capacity(state: &(impl Read + ?Sized), pool: &MoRef) -> (i64, i64) {
+    let most = |path| state.at(pool, path).and_then(Value::as_i64).unwrap_or_default();
+    (
+        most(path!(ResourcePool, "runtime.cpu.maxUsage")),
+        most(path!(ResourcePool, "runtime.memory.maxUsage")) >> 20,
+    )
+}
+
+fn update(service: &Service, call: &Call) -> Answer {
+    let asked = call.text(arg!(UpdateConfig.name));
+    let config = call.get(arg!(UpdateConfig.config)).and_then(Value::as_object);
+    service.engine().commit(|tx| {
+        let pool = &call.this;
+        if !asked.is_empty() && asked != tx.text(pool, path!(ResourcePool, "name")) {
+            let parent = tx.moref(pool, path!(ResourcePool, "parent"));
+            if parent.is_none_or(|parent| parent.ty().is_a(ty::ComputeResource)) {
+                return Err(Fault::not_supported());
+            }
+            let name = super::managed_entity::free_name(tx, pool, asked)?;
+            super::rename::rename(tx, pool, &name)?;
+        }
+        let now = tx.now();
+        config.map_or(Ok(()), |config| configure(tx, pool, config, now))
+    })?;
+    Ok(None)
+}
+
+/// Takes over an allocation: of a pool its own configuration, of a machine the
+/// allocations in its configuration.
+fn update_children(service: &Service, call: &Call) -> Answer {
+    let specs = call.required(arg!(UpdateChildResourceConfiguration.spec))?.items();
+    service.engine().commit(|tx| {
+        for spec in specs.iter().filter_map(Value::as_object) {
+            let entity = spec.at(path!(ResourceConfigSpec, "entity")).and_then(Value::as_moref);
+            let entity = entity.ok_or_else(|| Fault::invalid_argument("spec.entity"))?;
+            let path = if entity.ty().is_a(ty::VirtualMachine) {
+                path!(ResourcePool, "vm")
+            } else {
+                path!(ResourcePool, "resourcePool")
+            };
+            if !tx.morefs(&call.this, path).contains(entity) {
+                return Err(Fault::invalid_argument("spec.entity"));
+            }
+            let now = tx.now();
+            if entity.ty().is_a(ty::ResourcePool) {
+                configure(tx, entity, spec, now)?;
+                continue;
+            }
+            for (from, to) in ALLOCATIONS_OF_MACHINES {
+                if let Some(allocation) = spec.at(from) {
+                    check_allocation(spec, from)?;
+                    tx.set(entity, to, allocation)?;
+                }
+            }
+            model::vm::refresh(tx, entity, now)?;
+        }
+        Ok(())
+    })?;
+    Ok(None)
+}
+
+const ALLOCATIONS_OF_MACHINES: [(&StaticPath, &StaticPath); 2] = [
+    (path!(ResourceConfigSpec, "cpuAllocation"), path!(VirtualMachine, "config.cpuAllocation")),
+    (
+        path!(ResourceConfigSpec, "memoryAllocation"),
+        path!(VirtualMachine, "config.memoryAllocation"),
+    ),
+];
+
+/// The two allocations of a pool, with the shares that stand for a normal level.
+const ALLOCATIONS: [(&StaticPath, i32); 2] = [
+    (path!(ResourceConfigSpec, "cpuAllocation"), 4000),
+    (path!(ResourceConfigSpec, "memoryAllocation"), 163_840),
+];
+
+/// Gives a pool the configuration that `spec` asks for; what it leaves out stays.
+fn configure(tx: &mut Tx<'_>, pool: &MoRef, spec: &Object, now: DateTime) -> Result<(), Fault> {
+    let held = tx.at(pool, path!(ResourcePool, "config")).and_then(Value::as_object);
+    let held = held.cloned().ok_or_else(|| Fault::not_found(pool))?;
+    let version = |of: &Object| {
+        let version = of.at(path!(ResourceConfigSpec, "changeVersion")).and_then(Value::as_str);
+        version.unwrap_or_default().to_owned()
+    };
+    if !version(spec).is_empty() && version(spec) != version(&held) {
+        return Err(Fault::of(
+            ty::ConcurrentAccess,
+            "Another task or user has changed the configuration of the object.",
+        ));
+    }
+    let mut next = held.edit();
+    for (path, normal) in ALLOCATIONS {
+        check_allocation(spec, path)?;
+        let (Some(Value::Object(asked)), Some(slot)) = (spec.at(path), path.slots().first()) else {
+            continue;
+        };
+        let slot = usize::from(*slot);
+        let now = next.get(slot).and_then(Value::as_object);
+        let merged = now.map_or_else(|| asked.clone(), |now| super::vm::merged(now, asked));
+        next.set(slot, with_shares(&merged, normal));
+    }
+    if let Some(scale) = spec.at(path!(ResourceConfigSpec, "scaleDescendantsShares")) {
+        next.set(const { ty::ResourceConfigSpec.slot("scaleDescendantsShares") }, scale);
+    }
+    next.set(const { ty::ResourceConfigSpec.slot("entity") }, pool);
+    next.set(const { ty::ResourceConfigSpec.slot("lastModified") }, now);
+    let number = version(&held).parse::<u64>().unwrap_or_default() + 1;
+    next.set(const { ty::ResourceConfigSpec.slot("changeVersion") }, number.to_string());
+    let config = next.finish();
+    let Some(properties) = tx.get(pool) else { return Err(Fault::not_found(pool)) };
+    let properties = model::pool::with_config(properties, &config);
+    tx.replace(pool, properties)
+}
+
+fn check_allocation(spec: &Object, path: &StaticPath) -> Result<(), Fault> {
+    let Some(Value::Object(asked)) = spec.at(path) else { return Ok(()) };
+    let number = |path| asked.at(path).and_then(Value::as_i64);
+    let limit = number(path!(ResourceAllocationInfo, "limit")).unwrap_or(-1);
+    let reservation = number(path!(ResourceAllocationInfo, "reservation")).unwrap_or_default();
+    if limit < -1 {
+        return Err(Fault::invalid_argument(&format!("spec.{}.limit", path.text())));
+    }
+    if reservation < 0 || (limit >= 0 && reservation > limit) {
+        return Err(Fault::invalid_argument(&format!("spec.{}.reservation", path.text())));
+    }
+    Ok(())
+}
+
+fn with_shares(allocation: &Object, normal: i32) -> Object {
+    let level =
+        allocation.at(path!(ResourceAllocationInfo, "shares.level")).and_then(Value::as_str);
+    let shares = match level {
+        Some("low") => normal / 2,
+        Some("normal") => normal,
+        Some("high") => normal * 2,
+        _ => return allocation.clone(),
+    };
+    let shares = object!(SharesInfo { shares: shares, level: level });
+    allocation.with(const { ty::ResourceAllocationInfo.slot("shares") }, shares)
+}
+
+/// Everything below the pool is dissolved; machines end up in the pool itself.
+fn destroy_children(service: &Service, call: &Call) -> Answer {
+    service.engine().commit(|tx| {
+        for child in tx.morefs(&call.this, path!(ResourcePool, "resourcePool")) {
+            dissolve(tx, &child)?;
+        }
+        Ok(())
+    })?;
+    Ok(None)
+}
+
+fn dissolve(tx: &mut Tx<'_>, pool: &MoRef) -> Result<(), Fault> {
+    for child in tx.morefs(pool, path!(ResourcePool, "resourcePool")) {
+        dissolve(tx, &child)?;
+    }
+    removal::dissolve_pool(tx, pool)
+}
+
+/// Machines and pools of the same compute resource come into this pool; a
+/// machine of a cluster's other host stays on its host.
+fn move_into(service: &Service, call: &Call) -> Answer {
+    let list = call.required(arg!(MoveIntoResourcePool.list))?;
+    service.engine().commit(|tx| {
+        let pool = &call.this;
+        let owner = super::placement::owner(tx, pool)?;
+        for entity in list.morefs() {
+            if !tx.exists(entity) {
+                return Err(Fault::not_found(entity));
+            }
+            if entity.ty().is_a(ty::VirtualMachine) {
+                let host = state::host(tx, entity)?;
+                if super::placement::compute_of(tx, &host).as_ref() != Some(&owner)
+                    || state::is_template(tx, entity)
+                {
+                    return Err(Fault::invalid_argument("list"));
+                }
+                registry::move_to_pool(tx, entity, pool)?;
+            } else if entity.ty().is_a(ty::ResourcePool) {
+                let is_above = super::containment::is_below(tx, pool, entity);
+                if is_above || super::placement::owner(tx, entity)? != owner {
+                    return Err(Fault::invalid_argument("list"));
+                }
+                let name = tx.text(entity, path!(ResourcePool, "name")).to_owned();
+                let siblings = tx.morefs(pool, path!(ResourcePool, "resourcePool"));
+                names::check_free(tx, &siblings, &name, Some(entity))?;
+                move_pool(tx, entity, pool)?;
+            } else {
+                return Err(Fault::invalid_argument("list"));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(None)
+}
+
+/// Puts a pool with all that is in it under another one.
+pub(super) fn move_pool(tx: &mut Tx<'_>, pool: &MoRef, to: &MoRef) -> Result<(), Fault> {
+    let machines = machines_below(tx, pool);
+    model::totals::around(tx, &machines, |tx| {
+        if let Some(parent) = tx.moref(pool, path!(ResourcePool, "parent")).cloned() {
+            tx.remove_ref(&parent, path!(ResourcePool, "resourcePool"), pool)?;
+        }
+        tx.set(pool, path!(ResourcePool, "parent"), to)?;
+        tx.push_ref(to, path!(ResourcePool, "resourcePool"), pool)
+    })
+}
+
+fn machines_below(state: &(impl Read + ?Sized), pool: &MoRef) -> Vec<MoRef> {
+    let mut machines = state.morefs(pool, path!(ResourcePool, "vm"));
+    for child in state.morefs(pool, path!(ResourcePool, "resourcePool")) {
+        machines.extend(machines_below(state, &child));
+    }
+    machines
+}
+
+/// The numbers are always up to date here.
+fn refresh(_: &Service, _: &Call) -> Answer {
+    Ok(None)
+}

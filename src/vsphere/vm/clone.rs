@@ -1,0 +1,381 @@
+//! `CloneVM_Task`: a machine or a template from another one.
+//!
+//! A customization of the guest is accepted and changes nothing: vimsim has no
+//! guests that could run it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::create::{check_place, home};
+use super::devices::Machine;
+use super::disks::no_disk_space;
+use super::seats::{at, number, text};
+use super::{registry, spec, state};
+use crate::engine::{Job, TaskContext, Tx};
+use crate::fault::Fault;
+use crate::inventory::Read;
+use crate::schema::{StaticPath, method, ty};
+use crate::value::{DateTime, MoRef, Object, Value};
+use crate::vsphere::call::{Call, arg};
+use crate::vsphere::datastore_path::DatastorePath;
+use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::folder::{free_child_name, require_kind};
+use crate::vsphere::model::Catalog;
+use crate::vsphere::model::device::{connectable, key};
+use crate::vsphere::model::folder::FolderKind;
+use crate::vsphere::model::identity::{MacSource, mac};
+use crate::vsphere::operation::Operation;
+use crate::vsphere::service::Service;
+use crate::vsphere::{model, placement};
+use crate::{object, path};
+
+pub(in crate::vsphere) const METHODS: &[Entry] =
+    &[(ty::VirtualMachine, method::CloneVM_Task, Handler::Task(clone))];
+
+fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    let folder = call.moref(arg!(CloneVM_Task.folder));
+    let folder = folder.ok_or_else(|| Fault::invalid_argument("folder"))?;
+    let spec = call.required(arg!(CloneVM_Task.spec))?.as_object();
+    let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
+    let snapshot = service.engine().snapshot();
+    require_kind(&*snapshot, folder, FolderKind::Vm)?;
+    let asked = |path| at(spec, path).and_then(Value::as_moref);
+    if at(spec, path!(VirtualMachineCloneSpec, "location.service")).is_some() {
+        return Err(Fault::not_modelled("cloning to another vCenter"));
+    }
+    for path in [
+        path!(VirtualMachineCloneSpec, "location.datastore"),
+        path!(VirtualMachineCloneSpec, "snapshot"),
+    ] {
+        if let Some(unknown) = asked(path).filter(|mo| !snapshot.exists(mo)) {
+            return Err(Fault::not_found(unknown));
+        }
+    }
+    let own_pool = snapshot.moref(&call.this, path!(VirtualMachine, "resourcePool"));
+    let pool = asked(path!(VirtualMachineCloneSpec, "location.pool")).or(own_pool);
+    let pool = pool.ok_or_else(|| Fault::invalid_argument("spec.location.pool"))?;
+    let host = asked(path!(VirtualMachineCloneSpec, "location.host"));
+    check_place(&*snapshot, folder, pool, host, "spec.location.host")?;
+    if asked(path!(VirtualMachineCloneSpec, "snapshot")).is_some_and(|snapshot_mo| {
+        snapshot.moref(snapshot_mo, path!(VirtualMachineSnapshot, "vm")) != Some(&call.this)
+    }) {
+        return Err(Fault::invalid_argument("spec.snapshot"));
+    }
+    if let Some(Value::Object(config)) = at(spec, path!(VirtualMachineCloneSpec, "config")) {
+        spec::check(config)?;
+    }
+    let job = Clone {
+        catalog: service.catalog().clone(),
+        source: call.this.clone(),
+        folder: folder.clone(),
+        name: call.text(arg!(CloneVM_Task.name)).to_owned(),
+        pool: pool.clone(),
+        host: host.cloned(),
+        spec: spec.clone(),
+    };
+    Ok(Operation::new(job).shared().cancelable())
+}
+
+#[derive(Debug)]
+struct Clone {
+    catalog: Arc<Catalog>,
+    source: MoRef,
+    folder: MoRef,
+    name: String,
+    pool: MoRef,
+    host: Option<MoRef>,
+    spec: Object,
+}
+
+impl Clone {
+    fn flag(&self, path: &StaticPath) -> bool {
+        at(&self.spec, path).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The configuration to copy: the machine's, or that of a snapshot.
+    fn original(&self, tx: &Tx<'_>) -> Result<Object, Fault> {
+        let snapshot = at(&self.spec, path!(VirtualMachineCloneSpec, "snapshot"));
+        match snapshot.and_then(Value::as_moref) {
+            Some(snapshot) => {
+                let config = tx.at(snapshot, path!(VirtualMachineSnapshot, "config"));
+                let config = config.and_then(Value::as_object).cloned();
+                config.ok_or_else(|| Fault::not_found(snapshot))
+            }
+            None => state::config(tx, &self.source),
+        }
+    }
+
+    /// The datastore for the configuration file, and for disks that are not
+    /// placed one by one.
+    fn datastore(&self, tx: &Tx<'_>, original: &Object) -> Result<MoRef, Fault> {
+        let asked = at(&self.spec, path!(VirtualMachineCloneSpec, "location.datastore"));
+        if let Some(datastore) = asked.and_then(Value::as_moref) {
+            return Ok(datastore.clone());
+        }
+        let file = text(original, path!(VirtualMachineConfigInfo, "files.vmPathName"));
+        let name = DatastorePath::parse(file)?.datastore;
+        let used = tx.morefs(&self.source, path!(VirtualMachine, "datastore"));
+        let is_it = |datastore: &MoRef| tx.text(datastore, path!(Datastore, "name")) == name;
+        used.into_iter().find(is_it).ok_or_else(|| invalid_datastore(None, &name))
+    }
+
+    /// The datastores that disks are sent to one by one, by the disk's key.
+    fn locators(&self) -> HashMap<i32, MoRef> {
+        let list = at(&self.spec, path!(VirtualMachineCloneSpec, "location.disk"));
+        let list = list.map_or(&[][..], Value::items).iter().filter_map(Value::as_object);
+        list.filter_map(|locator| {
+            let disk = at(locator, path!(VirtualMachineRelocateSpecDiskLocator, "diskId"))?;
+            let datastore = at(locator, path!(VirtualMachineRelocateSpecDiskLocator, "datastore"))?;
+            Some((disk.as_i32()?, datastore.as_moref()?.clone()))
+        })
+        .collect()
+    }
+
+    /// The host: the one asked for, or the source's if it is in the pool's
+    /// compute resource, or the best of those.
+    fn place(&self, tx: &Tx<'_>, datastores: &[MoRef]) -> Result<MoRef, Fault> {
+        if let Some(host) = &self.host {
+            placement::check_able(tx, host)?;
+            if !placement::reaches(tx, host, datastores, &[]) {
+                return Err(invalid_datastore(datastores.first(), ""));
+            }
+            return Ok(host.clone());
+        }
+        let hosts = placement::hosts(tx, &placement::owner(tx, &self.pool)?);
+        let reaching: Vec<MoRef> = hosts
+            .into_iter()
+            .filter(|host| placement::reaches(tx, host, datastores, &[]))
+            .collect();
+        if reaching.is_empty() {
+            return Err(invalid_datastore(datastores.first(), ""));
+        }
+        let now = state::host(tx, &self.source)?;
+        if reaching.contains(&now) && placement::check_able(tx, &now).is_ok() {
+            return Ok(now);
+        }
+        let networks = tx.morefs(&self.source, path!(VirtualMachine, "network"));
+        placement::choose(tx, &reaching, &[], &networks)
+            .or_else(|_| placement::choose(tx, &reaching, &[], &[]))
+    }
+
+    /// The machine as it will be.
+    fn plan(&self, tx: &mut Tx<'_>) -> Result<registry::NewMachine, Fault> {
+        let name = free_child_name(tx, &self.folder, &self.name)?;
+        let original = self.original(tx)?;
+        let datastore = self.datastore(tx, &original)?;
+        let mut placed = self.locators();
+        placed.retain(|_, to| *to != datastore);
+        let mut datastores = vec![datastore.clone()];
+        datastores.extend(placed.values().cloned());
+        let host = self.place(tx, &datastores)?;
+        let store = DatastorePath::new(tx.text(&datastore, path!(Datastore, "name")), "");
+        let home = home(tx, &datastore, &store, &name)?;
+        let now = tx.now();
+        let template = self.flag(path!(VirtualMachineCloneSpec, "template"));
+        let config = self.copied(tx, &original, &name, &home, template, now);
+        let (config, taken) = self.with_disks(tx, config, &home, &datastore, &placed);
+        for (datastore, bytes) in taken {
+            let free = tx.at(&datastore, path!(Datastore, "summary.freeSpace"));
+            if bytes > free.and_then(Value::as_i64).unwrap_or_default() {
+                let store = tx.text(&datastore, path!(Datastore, "name"));
+                return Err(no_disk_space(&home.to_string(), store));
+            }
+        }
+        let machine = Machine { host: host.clone(), home, powered_on: false };
+        let config = self.adjusted(tx, &machine, config, now)?;
+        let pool = (!template).then(|| self.pool.clone());
+        Ok(registry::NewMachine { folder: self.folder.clone(), pool, host, config })
+    }
+
+    /// The configuration under a new name, with identities of its own.
+    fn copied(
+        &self,
+        tx: &mut Tx<'_>,
+        original: &Object,
+        name: &str,
+        home: &DatastorePath,
+        template: bool,
+        now: DateTime,
+    ) -> Object {
+        let mut next = original.edit();
+        for (slot, value) in [
+            (const { ty::VirtualMachineConfigInfo.slot("name") }, Value::from(name)),
+            (const { ty::VirtualMachineConfigInfo.slot("template") }, template.into()),
+            (const { ty::VirtualMachineConfigInfo.slot("createDate") }, now.into()),
+            (
+                const { ty::VirtualMachineConfigInfo.slot("uuid") },
+                tx.ids().uuid().hyphenated().to_string().into(),
+            ),
+            (
+                const { ty::VirtualMachineConfigInfo.slot("instanceUuid") },
+                tx.ids().session_key().into(),
+            ),
+        ] {
+            next.set(slot, value);
+        }
+        for slot in [
+            const { ty::VirtualMachineConfigInfo.slot("ftInfo") },
+            const { ty::VirtualMachineConfigInfo.slot("repConfig") },
+            const { ty::VirtualMachineConfigInfo.slot("forkConfigInfo") },
+            const { ty::VirtualMachineConfigInfo.slot("managedBy") },
+        ] {
+            next.set(slot, None::<Value>);
+        }
+        next.set(
+            const { ty::VirtualMachineConfigInfo.slot("files") },
+            model::vm::config_files(&home.to_string()),
+        );
+        spec::stamp(&mut next, original, now);
+        next.finish()
+    }
+
+    /// The configuration with disks in files of their own and adapters with
+    /// addresses of their own; with the bytes that the disks take at once.
+    fn with_disks(
+        &self,
+        tx: &mut Tx<'_>,
+        config: Object,
+        home: &DatastorePath,
+        datastore: &MoRef,
+        placed: &HashMap<i32, MoRef>,
+    ) -> (Object, HashMap<MoRef, i64>) {
+        let mut taken = HashMap::new();
+        let mut count = 0_u32;
+        let devices = at(&config, path!(VirtualMachineConfigInfo, "hardware.device"));
+        let devices = devices.map_or(&[][..], Value::items).to_vec();
+        let devices: Vec<Value> = devices
+            .into_iter()
+            .map(|device| {
+                let Some(device) = device.as_object() else { return device };
+                if device.ty().is_a(ty::VirtualEthernetCard) {
+                    return own_address(tx, device).into();
+                }
+                if !device.ty().is_a(ty::VirtualDisk) {
+                    return device.clone().into();
+                }
+                let to = placed.get(&key(device)).unwrap_or(datastore);
+                let store = tx.text(to, path!(Datastore, "name")).to_owned();
+                let folder = DatastorePath::new(&store, home.folder().path);
+                let stem = home.stem();
+                let file = match count {
+                    0 => folder.join(&format!("{stem}.vmdk")),
+                    count => folder.join(&format!("{stem}_{count}.vmdk")),
+                };
+                count += 1;
+                let disk = self.own_file(tx, device, &file, to);
+                *taken.entry(to.clone()).or_default() += thick_bytes(&disk);
+                disk.into()
+            })
+            .collect();
+        let path = path!(VirtualMachineConfigInfo, "hardware.device");
+        (config.with_at(path, devices).unwrap_or(config), taken)
+    }
+
+    fn own_file(&self, tx: &Tx<'_>, disk: &Object, file: &DatastorePath, on: &MoRef) -> Object {
+        let Some(Value::Object(held)) = disk.at(path!(VirtualDevice, "backing")) else {
+            return disk.clone();
+        };
+        let mut backing = held.edit();
+        if held.ty().is_a(ty::VirtualDeviceFileBackingInfo) {
+            backing
+                .set(const { ty::VirtualDeviceFileBackingInfo.slot("fileName") }, file.to_string());
+            backing.set(const { ty::VirtualDeviceFileBackingInfo.slot("datastore") }, on);
+        }
+        if held.ty().is_a(ty::VirtualDiskFlatVer2BackingInfo) {
+            let uuid = tx.ids().uuid().hyphenated().to_string();
+            backing.set(const { ty::VirtualDiskFlatVer2BackingInfo.slot("uuid") }, uuid);
+            let linked = text(&self.spec, path!(VirtualMachineCloneSpec, "location.diskMoveType"))
+                == "createNewChildDiskBacking";
+            let parent = linked.then(|| held.clone());
+            backing.set(const { ty::VirtualDiskFlatVer2BackingInfo.slot("parent") }, parent);
+            let slot = const { ty::VirtualDiskFlatVer2BackingInfo.slot("thinProvisioned") };
+            match text(&self.spec, path!(VirtualMachineCloneSpec, "location.transform")) {
+                "sparse" => drop(backing.set(slot, true)),
+                "flat" => drop(backing.set(slot, false)),
+                _ => {}
+            }
+            if linked {
+                backing.set(slot, true);
+            }
+        }
+        disk.with(const { ty::VirtualDevice.slot("backing") }, backing.finish())
+    }
+
+    /// The configuration with what the specification changes on the way.
+    fn adjusted(
+        &self,
+        tx: &mut Tx<'_>,
+        machine: &Machine,
+        mut config: Object,
+        now: DateTime,
+    ) -> Result<Object, Fault> {
+        let devices = at(&self.spec, path!(VirtualMachineCloneSpec, "location.deviceChange"));
+        if let Some(Value::Array(changes)) = devices.filter(|list| !list.items().is_empty()) {
+            let change = object!(VirtualMachineConfigSpec { deviceChange: changes.clone() });
+            config = spec::apply(tx, machine, &config, &change, now)?;
+        }
+        let Some(Value::Object(change)) = at(&self.spec, path!(VirtualMachineCloneSpec, "config"))
+        else {
+            return Ok(config);
+        };
+        let slot = const { ty::VirtualMachineConfigSpec.slot("changeVersion") };
+        let change = change.with(slot, None::<Value>);
+        spec::apply(tx, machine, &config, &change, now)
+    }
+}
+
+impl Job for Clone {
+    fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
+        state::refuse_busy(tx, &self.source)?;
+        self.plan(tx).map(drop)
+    }
+
+    fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
+        let new = self.plan(tx)?;
+        let is_machine = new.pool.is_some();
+        let (vm, now) = (registry::insert(tx, &self.catalog, &new)?, tx.now());
+        if is_machine && self.flag(path!(VirtualMachineCloneSpec, "powerOn")) {
+            model::vm::set_power(tx, &vm, state::ON, None, now)?;
+        }
+        Ok(Some(vm.into()))
+    }
+}
+
+/// An adapter that is not connected yet, with an address that no other has;
+/// one that somebody chose stays.
+fn own_address(tx: &mut Tx<'_>, card: &Object) -> Object {
+    let mut next = card.edit();
+    if text(card, path!(VirtualEthernetCard, "addressType")) != "manual" {
+        let address = mac(MacSource::VCenter, tx.next_number());
+        next.set(const { ty::VirtualEthernetCard.slot("macAddress") }, address);
+    }
+    let slot = const { ty::VirtualDevice.slot("connectable") };
+    let is_starting = |info: &Object| {
+        at(info, path!(VirtualDeviceConnectInfo, "startConnected")).and_then(Value::as_bool)
+    };
+    if card.get(slot).and_then(Value::as_object).and_then(is_starting) == Some(true) {
+        next.set(slot, connectable(false));
+    }
+    next.finish()
+}
+
+/// The bytes that a disk takes before anything is written to it.
+fn thick_bytes(disk: &Object) -> i64 {
+    let backing = disk.at(path!(VirtualDevice, "backing")).and_then(Value::as_object);
+    let thin =
+        backing.and_then(|it| at(it, path!(VirtualDiskFlatVer2BackingInfo, "thinProvisioned")));
+    match thin.and_then(Value::as_bool) {
+        Some(false) => number(disk, path!(VirtualDisk, "capacityInBytes")).unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+fn invalid_datastore(datastore: Option<&MoRef>, name: &str) -> Fault {
+    Fault::new(
+        object!(InvalidDatastore {
+            datastore: datastore,
+            name: (!name.is_empty()).then_some(name),
+        }),
+        "Operation failed since the datastore is not accessible from the host.",
+    )
+}

@@ -1,0 +1,18 @@
+//! Virtual machines: what each of their methods means, one file a verb.
+
+mod cards;
+pub(super) mod clone;
+pub(super) mod create;
+mod devices;
+mod disks;
+pub(crate) mod guest_names;
+pub(super) mod power;
+pub(super) mod reconfigure;
+pub(super) mod registry;
+pub(super) mod relocate;
+mod seats;
+mod spec;
+pub(super) mod state;
+mod vapp_config;
+
+pub(super) use spec::merged;

@@ -1,0 +1,187 @@
+//! Switching machines on and off.
+//!
+//! ```text
+//!               PowerOn            PowerOff, ShutdownGuest
+//!   poweredOff ─────────► poweredOn ─────────► poweredOff
+//!                         │  ▲  ╰─ Reset, RebootGuest
+//!    Suspend, StandbyGuest│  │PowerOn
+//!                         ▼  │
+//!                       suspended
+//! ```
+
+use super::state::{self, OFF, ON, SUSPENDED};
+use crate::engine::{Job, TaskContext, Tx};
+use crate::fault::Fault;
+use crate::inventory::Read;
+use crate::path;
+use crate::schema::{method, ty};
+use crate::value::{EnumValue, MoRef, Value};
+use crate::vsphere::call::{Call, arg};
+use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::operation::Operation;
+use crate::vsphere::service::Service;
+use crate::vsphere::{model, placement};
+
+pub(in crate::vsphere) const METHODS: &[Entry] = &[
+    (ty::VirtualMachine, method::PowerOnVM_Task, Handler::Task(power_on)),
+    (ty::VirtualMachine, method::PowerOffVM_Task, Handler::Task(power_off)),
+    (ty::VirtualMachine, method::ResetVM_Task, Handler::Task(reset)),
+    (ty::VirtualMachine, method::SuspendVM_Task, Handler::Task(suspend)),
+    (ty::VirtualMachine, method::ShutdownGuest, Handler::Now(shut_down_guest)),
+    (ty::VirtualMachine, method::RebootGuest, Handler::Now(reboot_guest)),
+    (ty::VirtualMachine, method::StandbyGuest, Handler::Now(put_guest_on_standby)),
+];
+
+fn power_on(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    let host = call.moref(arg!(PowerOnVM_Task.host)).cloned();
+    if let Some(host) = host.as_ref().filter(|host| !service.engine().snapshot().exists(host)) {
+        return Err(Fault::not_found(host));
+    }
+    Ok(Operation::new(PowerOn { vm: call.this.clone(), host }))
+}
+
+fn power_off(_: &Service, call: &Call) -> Result<Operation, Fault> {
+    Ok(Operation::new(Leave { vm: call.this.clone(), to: OFF, shown: OFF }))
+}
+
+fn reset(_: &Service, call: &Call) -> Result<Operation, Fault> {
+    Ok(Operation::new(Leave { vm: call.this.clone(), to: ON, shown: ON }))
+}
+
+fn suspend(_: &Service, call: &Call) -> Result<Operation, Fault> {
+    Ok(Operation::new(Leave { vm: call.this.clone(), to: SUSPENDED, shown: ON }))
+}
+
+/// Starts a machine, on its host or on another of the same compute resource.
+#[derive(Debug)]
+pub(in crate::vsphere) struct PowerOn {
+    /// The machine.
+    pub(in crate::vsphere) vm: MoRef,
+    /// The host that the client wants.
+    pub(in crate::vsphere) host: Option<MoRef>,
+}
+
+impl PowerOn {
+    /// Where the machine can start: on the host that is asked for, else where
+    /// it is, else where the cluster finds a place.
+    fn place(&self, tx: &Tx<'_>) -> Result<MoRef, Fault> {
+        let now = state::host(tx, &self.vm)?;
+        let datastores = tx.morefs(&self.vm, path!(VirtualMachine, "datastore"));
+        let networks = tx.morefs(&self.vm, path!(VirtualMachine, "network"));
+        let compute = placement::compute_of(tx, &now);
+        if let Some(host) = self.host.as_ref().filter(|host| **host != now) {
+            if placement::compute_of(tx, host) != compute {
+                return Err(Fault::invalid_argument("host"));
+            }
+            return placement::choose(tx, std::slice::from_ref(host), &datastores, &networks);
+        }
+        match (placement::check_able(tx, &now), compute) {
+            (Ok(()), _) => Ok(now),
+            (Err(_), Some(compute)) if placement::drs(tx, &compute).is_some() => {
+                placement::choose(tx, &placement::hosts(tx, &compute), &datastores, &networks)
+            }
+            (Err(fault), _) => Err(fault),
+        }
+    }
+}
+
+/// Whether the machine can be started at all; where is another question.
+pub(in crate::vsphere) fn check_can_start(tx: &Tx<'_>, vm: &MoRef) -> Result<(), Fault> {
+    if !tx.exists(vm) {
+        return Err(Fault::not_found(vm));
+    }
+    if state::is_template(tx, vm) {
+        return Err(Fault::not_supported());
+    }
+    match state::power(tx, vm) {
+        ON => Err(Fault::invalid_power_state(Some(ON), ON)),
+        _ => Ok(()),
+    }
+}
+
+impl Job for PowerOn {
+    fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
+        check_can_start(tx, &self.vm)?;
+        self.place(tx).map(drop)
+    }
+
+    fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
+        check_can_start(tx, &self.vm)?;
+        let (host, now) = (self.place(tx)?, tx.now());
+        model::vm::set_power(tx, &self.vm, ON, Some(&host), now)?;
+        Ok(None)
+    }
+}
+
+/// Takes a machine that runs to another state, or to the same by a restart.
+#[derive(Debug)]
+struct Leave {
+    vm: MoRef,
+    to: EnumValue,
+    /// The state that a fault names as requested: for power operations where
+    /// they lead, for others what they need.
+    shown: EnumValue,
+}
+
+impl Leave {
+    fn check(&self, tx: &Tx<'_>) -> Result<(), Fault> {
+        if !tx.exists(&self.vm) {
+            return Err(Fault::not_found(&self.vm));
+        }
+        match state::power(tx, &self.vm) {
+            ON => Ok(()),
+            existing => Err(Fault::invalid_power_state(Some(self.shown), existing)),
+        }
+    }
+}
+
+impl Job for Leave {
+    fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
+        self.check(tx)
+    }
+
+    fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
+        self.check(tx)?;
+        leave(tx, &self.vm, self.to)?;
+        Ok(None)
+    }
+}
+
+fn shut_down_guest(service: &Service, call: &Call) -> Answer {
+    ask_guest(service, &call.this, OFF)
+}
+
+fn reboot_guest(service: &Service, call: &Call) -> Answer {
+    ask_guest(service, &call.this, ON)
+}
+
+fn put_guest_on_standby(service: &Service, call: &Call) -> Answer {
+    ask_guest(service, &call.this, SUSPENDED)
+}
+
+/// The guest does what it is asked at once; there is no task to wait for.
+fn ask_guest(service: &Service, vm: &MoRef, to: EnumValue) -> Answer {
+    service.engine().commit(|tx| {
+        state::refuse_busy(tx, vm)?;
+        state::require_power(tx, vm, ON)?;
+        if tx.text(vm, path!(VirtualMachine, "guest.toolsRunningStatus")) != "guestToolsRunning" {
+            return Err(Fault::of(
+                ty::ToolsUnavailable,
+                "Cannot complete operation because VMware Tools is not running in this virtual \
+                 machine.",
+            ));
+        }
+        leave(tx, vm, to)
+    })?;
+    Ok(None)
+}
+
+/// Takes a running machine to another state; to the same by a restart.
+fn leave(tx: &mut Tx<'_>, vm: &MoRef, to: EnumValue) -> Result<(), Fault> {
+    let now = tx.now();
+    if to != ON {
+        return model::vm::set_power(tx, vm, to, None, now);
+    }
+    tx.set(vm, path!(VirtualMachine, "runtime.bootTime"), now)?;
+    model::vm::refresh(tx, vm, now)
+}
