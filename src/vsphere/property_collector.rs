@@ -33,7 +33,14 @@ pub(super) const METHODS: &[Entry] = &[
     (ty::PropertyCollector, method::CreatePropertyCollector, Handler::Now(create_collector)),
     (ty::PropertyCollector, method::DestroyPropertyCollector, Handler::Now(destroy_collector)),
     (ty::PropertyFilter, method::DestroyPropertyFilter, Handler::Now(destroy_filter)),
+    (ty::ManagedObject, method::Fetch, Handler::Now(fetch_property)),
 ];
+
+/// Any managed object tells any of its properties.
+fn fetch_property(service: &Service, call: &Call) -> Answer {
+    let source = SessionSource::new(service, call.caller.session.as_ref());
+    fetch(&source, &call.this, call.text(arg!(Fetch.prop)))
+}
 
 /// A collector in its session.
 struct SessionCollector(Collector);
@@ -69,22 +76,6 @@ impl SessionObject for SessionFilter {
 /// A new reference to an object of a session, as vCenter writes them.
 pub(super) fn session_moref(service: &Service, session: &Session, ty: Type) -> MoRef {
     MoRef::new(ty, &format!("session[{}]{}", session.key, service.ids().session_key()))
-}
-
-impl Service {
-    /// The value of one property of one object: what clients call `Fetch`. It
-    /// is in no schema, and its receiver is the object itself.
-    pub fn fetch(&self, session: Option<&Arc<Session>>, this: &MoRef, property: &str) -> Answer {
-        let _busy = session.map(|session| {
-            session.touch(self.engine().now());
-            session.busy()
-        });
-        let source = SessionSource::new(self, session);
-        if session.is_none() && !source.snapshot().exists(this) {
-            return Err(Fault::not_authenticated(this));
-        }
-        fetch(&source, this, property)
-    }
 }
 
 /// The caller's collector that the call is for.
