@@ -7,7 +7,7 @@ use vimsim::inventory::{Read, Snapshot, Store, Transaction};
 use vimsim::schema::{Type, ty};
 use vimsim::value::{DateTime, MoRef, Object, Value, diff};
 use vimsim::vsphere::model::vm::{self as vm_model, Names, NewMachine};
-use vimsim::vsphere::model::{Catalog, ModelOptions, build, device, rename};
+use vimsim::vsphere::model::{Catalog, ModelOptions, build, device, environment, rename};
 use vimsim::{enum_value, path};
 
 fn now() -> DateTime {
@@ -656,4 +656,33 @@ fn a_new_name_reaches_everything_that_repeats_it() {
             });
         }
     }
+}
+
+#[test]
+fn what_machines_can_have_is_complete() {
+    let options = ModelOptions { nsx: 1, ..ModelOptions::vcenter() };
+    let catalog = Catalog::new(&options, now()).unwrap();
+    let read = inventory(&options);
+    let whole = |object: &Object| {
+        let mut missing: BTreeSet<String> =
+            object.missing().map(|field| field.name().to_owned()).collect();
+        fields(object.ty().name(), object, &mut |place, value| {
+            if let Value::Object(inner) = value {
+                missing.extend(inner.missing().map(|field| format!("{place}.{}", field.name())));
+            }
+        });
+        assert!(missing.is_empty(), "{missing:#?}");
+    };
+    let option = environment::config_option(&catalog, None, &[]).unwrap().unwrap();
+    whole(&option);
+    assert_eq!(at(&option, "version").and_then(Value::as_str), Some("vmx-21"));
+    let one = environment::config_option(&catalog, Some("vmx-19"), &["ubuntu64Guest"]).unwrap();
+    assert_eq!(at(&one.unwrap(), "guestOSDescriptor").map(|list| list.items().len()), Some(1));
+    assert_eq!(environment::config_option(&catalog, Some("vmx-22"), &[]).unwrap(), None);
+    let cluster = MoRef::new(ty::ClusterComputeResource, "domain-c29");
+    let target = environment::config_target(&read, &cluster);
+    whole(&target);
+    assert_eq!(at(&target, "opaqueNetwork").map(|list| list.items().len()), Some(1));
+    assert_eq!(at(&target, "datastore").map(|list| list.items().len()), Some(1));
+    assert!(environment::descriptors(&catalog, &[]).len() > 5);
 }

@@ -1,5 +1,6 @@
 //! What a virtual machine's guest tells about itself.
 
+use super::super::guest_os::family;
 use super::super::{device, identity};
 use crate::inventory::Read;
 use crate::schema::ty;
@@ -119,22 +120,4 @@ fn host_name(name: &str) -> String {
     let letters =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     letters.collect::<String>().trim_matches('-').to_owned()
-}
-
-/// The family that a guest operating system belongs to.
-pub fn family(guest_id: &str) -> &'static str {
-    let id = guest_id.to_ascii_lowercase();
-    if id.starts_with("win") {
-        "windowsGuest"
-    } else if id.starts_with("darwin") {
-        "darwinGuestFamily"
-    } else if id.starts_with("solaris") {
-        "solarisGuest"
-    } else if id.starts_with("netware") {
-        "netwareGuest"
-    } else if id.starts_with("other") && !id.contains("linux") {
-        "otherGuestFamily"
-    } else {
-        "linuxGuest"
-    }
 }

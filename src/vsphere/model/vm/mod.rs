@@ -16,7 +16,6 @@ mod guest;
 pub use config::{Defaults, Names, files as config_files};
 pub(super) use derive::{Share, derive as derived, share};
 pub use files::split_path;
-pub use guest::family as guest_family;
 
 use super::entity::entity;
 use super::totals::Totals;
