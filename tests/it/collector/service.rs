@@ -228,7 +228,7 @@ fn list_views_list_what_they_are_told() {
     let vms: Vec<MoRef> =
         ["DC0_H0_VM0", "DC0_H0_VM1", "DC0_C0_RP0_VM0"].map(|name| client.named(name)).into();
     let gone = MoRef::new(ty::VirtualMachine, "vm-999");
-    let with_gone = |list: &[MoRef]| refs(&[list, &[gone.clone()]].concat());
+    let with_gone = |list: &[MoRef]| refs(&[list, std::slice::from_ref(&gone)].concat());
     let create = args!(CreateListView, obj: with_gone(&vms[..1]));
     assert_eq!(client.call(&views(), create), Err(Fault::not_found(&gone)));
 
@@ -244,7 +244,7 @@ fn list_views_list_what_they_are_told() {
         add: with_gone(&vms[1..]),
         remove: refs(&vms[..1]),
     );
-    assert_eq!(unresolved(client.call(&view, modify).unwrap()), [gone.clone()]);
+    assert_eq!(unresolved(client.call(&view, modify).unwrap()), std::slice::from_ref(&gone));
     assert_eq!(client.view(&view), ["DC0_H0_VM1", "DC0_C0_RP0_VM0"]);
     let mut lines = client.check(&mut at);
     lines.sort();
@@ -294,7 +294,7 @@ fn what_a_session_has_is_its_own() {
     let shown = |client: &Client| -> Vec<MoRef> {
         client.fetch(&collector(), "filter").unwrap().unwrap().morefs().cloned().collect()
     };
-    assert_eq!(shown(&client), [filter.clone()]);
+    assert_eq!(shown(&client), std::slice::from_ref(&filter));
     assert_eq!(client.fetch(&filter, "partialUpdates").unwrap(), Some(Value::Boolean(true)));
     assert!(filter.id().starts_with("session[52"), "{filter}");
 
