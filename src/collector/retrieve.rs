@@ -10,13 +10,16 @@ use super::spec::{self, FilterSpec};
 use super::traverse;
 use crate::fault::Fault;
 use crate::object;
-use crate::value::{MoRef, Object, Str, Value};
+use crate::schema::{Type, ty};
+use crate::value::{Array, MoRef, Object, Str, Value};
 
 /// Several specifications that are answered together.
 #[derive(Debug)]
 pub struct Request {
     specs: Vec<FilterSpec>,
     plans: Vec<Plans>,
+    /// The properties of the object that is being read.
+    values: Vec<Value>,
 }
 
 /// An object that a request selects, and by which of its specifications.
@@ -37,7 +40,7 @@ impl Request {
             return Err(Fault::invalid_argument("specSet"));
         }
         let plans = specs.iter().map(|_| Plans::default()).collect();
-        Ok(Self { specs, plans })
+        Ok(Self { specs, plans, values: Vec::new() })
     }
 
     /// All selected objects as `ObjectContent`, each once.
@@ -96,7 +99,7 @@ impl Request {
         selected: &Selected,
         object: &Object,
     ) -> Object {
-        let mut values = Vec::new();
+        self.values.clear();
         let mut missing = Vec::new();
         for index in &selected.specs {
             let index = *index as usize;
@@ -105,36 +108,59 @@ impl Request {
                 continue;
             };
             let Some(plan) = spec.plan(plans, object.ty()) else { continue };
-            values.reserve(plan.properties().len());
             for property in plan.properties() {
-                if selected.specs.len() > 1 && has_name(&values, &missing, property.name()) {
+                let name = property.name();
+                if selected.specs.len() > 1 && is_told(&self.values, &missing, name) {
                     continue;
                 }
                 match read(source, &selected.object, object, property) {
-                    Ok(Some(value)) => values.push((property.name().clone(), value)),
+                    Ok(Some(value)) => self.values.push(dynamic_property(name, value)),
                     Ok(None) => {}
-                    Err(fault) => missing.push((property.name().clone(), fault)),
+                    Err(fault) => missing.push((name.clone(), fault)),
                 }
             }
         }
-        let values: Vec<Object> = values
-            .into_iter()
-            .map(|(name, value)| object!(DynamicProperty { name: name, val: value }))
-            .collect();
-        object!(ObjectContent {
-            obj: &selected.object,
-            propSet: Some(values).filter(|values| !values.is_empty()),
-            missingSet: missing_set(&missing),
-        })
+        let values = (!self.values.is_empty())
+            .then(|| Array::from_items(ty::DynamicProperty, self.values.drain(..)));
+        let missing = missing_set(&missing)
+            .map(|set| Array::from_items(ty::MissingProperty, set.into_iter().map(Value::Object)));
+        const { assert!(slots(ty::ObjectContent, ["obj", "propSet", "missingSet"])) };
+        let slots = [
+            Some(Value::Ref(selected.object.clone())),
+            values.map(Value::Array),
+            missing.map(Value::Array),
+        ];
+        Object::from_slots(ty::ObjectContent, slots.into_iter())
     }
 }
 
-fn has_name(values: &[(Str, Value)], missing: &[(Str, Fault)], name: &Str) -> bool {
-    values
-        .iter()
-        .map(|(name, _)| name)
-        .chain(missing.iter().map(|(name, _)| name))
-        .any(|known| known == name)
+/// Whether a type has these fields in this order, so that its slots can be
+/// filled without looking them up: replies are made of a thousand such objects.
+const fn slots<const N: usize>(ty: Type, names: [&str; N]) -> bool {
+    let mut at = 0;
+    let mut rest = names.as_slice();
+    while let [name, tail @ ..] = rest {
+        if ty.slot(name) != at {
+            return false;
+        }
+        at += 1;
+        rest = tail;
+    }
+    at == ty.fields().len()
+}
+
+fn dynamic_property(name: &Str, value: Value) -> Value {
+    const { assert!(slots(ty::DynamicProperty, ["name", "val"])) };
+    let slots = [Some(Value::String(name.clone())), Some(value)];
+    Value::Object(Object::from_slots(ty::DynamicProperty, slots.into_iter()))
+}
+
+fn is_told(values: &[Value], missing: &[(Str, Fault)], name: &Str) -> bool {
+    let told = |value: &Value| {
+        let told = value.as_object().and_then(|property| property.get(0)?.as_str());
+        told == Some(name.as_str())
+    };
+    values.iter().any(told) || missing.iter().any(|(path, _)| path == name)
 }
 
 fn read<S: Source>(

@@ -54,7 +54,7 @@ impl ContainerView {
     fn compute(&self, snapshot: &Snapshot) -> Answer {
         let mut containers = Vec::new();
         let mut members = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<MoRef, foldhash::fast::FixedState> = HashSet::default();
         let mut open = vec![self.container.clone()];
         while let Some(mo) = open.pop() {
             if mo != self.container && self.shows(&mo) {
