@@ -7,6 +7,7 @@ mod cli;
 mod collector;
 mod engine;
 mod model;
+mod operations;
 mod property_path;
 mod schema;
 mod schema_build;

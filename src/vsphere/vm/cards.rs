@@ -10,28 +10,6 @@ use crate::value::{MoRef, Object, ObjectBuilder, Value};
 use crate::vsphere::model::device::{network_backing, shares};
 use crate::vsphere::model::identity::{MacSource, mac};
 
-/// The networks that adapters with these backings are connected to; what
-/// stands for no network that the host has is left out.
-pub(super) fn networks_of(
-    state: &(impl Read + ?Sized),
-    host: &MoRef,
-    devices: &[Value],
-) -> Vec<MoRef> {
-    let mut found = Vec::new();
-    for device in devices.iter().filter_map(Value::as_object) {
-        if !device.ty().is_a(ty::VirtualEthernetCard) {
-            continue;
-        }
-        let backing = device.at(path!(VirtualDevice, "backing")).and_then(Value::as_object);
-        if let Some(network) = backing.and_then(|backing| network_of(state, host, backing)) {
-            if !found.contains(&network) {
-                found.push(network);
-            }
-        }
-    }
-    found
-}
-
 /// The network of the host that a backing names.
 fn network_of(state: &(impl Read + ?Sized), host: &MoRef, backing: &Object) -> Option<MoRef> {
     let of = backing.ty();

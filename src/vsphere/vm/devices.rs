@@ -216,15 +216,15 @@ impl Bench<'_, '_> {
         if asked.ty().is_a(ty::VirtualController) {
             self.real_keys.insert(key(asked), seat.key);
         }
-        let device = self.described(device.finish(), seat.ordinal);
+        let device = self.described(&device.finish(), seat.ordinal);
         self.devices.push(device);
         Ok(())
     }
 
-    fn described(&self, device: Object, ordinal: i32) -> Object {
-        let (label, mut summary) = seats::description(&device, ordinal);
+    fn described(&self, device: &Object, ordinal: i32) -> Object {
+        let (label, mut summary) = seats::description(device, ordinal);
         if device.ty().is_a(ty::VirtualEthernetCard) {
-            summary = self.card_summary(&device);
+            summary = self.card_summary(device);
         }
         let info = object!(Description { label: label, summary: summary });
         device.with(const { ty::VirtualDevice.slot("deviceInfo") }, info)
@@ -382,7 +382,7 @@ impl Bench<'_, '_> {
         } else if let Some(backing) = change.device.at(path!(VirtualDevice, "backing")) {
             device.set(const { ty::VirtualDevice.slot("backing") }, backing);
         }
-        let device = self.described_again(device.finish());
+        let device = self.described_again(&device.finish());
         if let Some(slot) = self.devices.get_mut(place) {
             *slot = device;
         }
@@ -415,8 +415,8 @@ impl Bench<'_, '_> {
     }
 
     /// The device with its summary brought up to date; the label stays.
-    fn described_again(&self, device: Object) -> Object {
-        let label = seats::text(&device, path!(VirtualDevice, "deviceInfo.label")).to_owned();
+    fn described_again(&self, device: &Object) -> Object {
+        let label = seats::text(device, path!(VirtualDevice, "deviceInfo.label")).to_owned();
         let next = self.described(device, 0);
         if label.is_empty() {
             return next;

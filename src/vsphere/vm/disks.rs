@@ -271,14 +271,12 @@ impl Bench<'_, '_> {
             }
             disk.set(const { ty::VirtualDevice.slot("backing") }, backing.finish());
         }
-        if let (true, Some(now)) = (bytes > before, now) {
-            if let (false, Ok(file)) = (is_thin(now), DatastorePath::parse(seats::file(held))) {
-                if let Some(datastore) =
-                    datastore_of_host(self.tx, &self.machine.host, &file.datastore)
-                {
-                    self.allocate(&datastore, &file, bytes - before)?;
-                }
-            }
+        if bytes > before
+            && now.is_some_and(|backing| !is_thin(backing))
+            && let Ok(file) = DatastorePath::parse(seats::file(held))
+            && let Some(store) = datastore_of_host(self.tx, &self.machine.host, &file.datastore)
+        {
+            self.allocate(&store, &file, bytes - before)?;
         }
         Ok(())
     }

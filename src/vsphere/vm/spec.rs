@@ -9,7 +9,7 @@ use super::seats::{at, number, text};
 use crate::engine::Tx;
 use crate::fault::Fault;
 use crate::schema::{StaticPath, ty};
-use crate::value::{Array, DateTime, EnumValue, Object, ObjectBuilder, Str, Value};
+use crate::value::{Array, DateTime, EnumValue, Object, ObjectBuilder, Value};
 use crate::{enum_value, object, path};
 
 /// Fields that vimsim does not model and that would change what clients see.
@@ -420,9 +420,4 @@ fn take_managed_by(next: &mut ObjectBuilder, spec: &Object) {
     let free = text(asked, path!(ManagedByInfo, "extensionKey")).is_empty();
     let slot = const { ty::VirtualMachineConfigInfo.slot("managedBy") };
     next.set(slot, (!free).then(|| asked.clone()));
-}
-
-/// A value for `extraConfig`, as vimsim itself sets some.
-pub(super) fn option(key: &str, value: &str) -> Object {
-    object!(OptionValue { key: key, value: Value::String(Str::from(value)) })
 }

@@ -255,7 +255,7 @@ pub fn set_power(
     change(tx, vm, now, |machine| {
         let slot = const { ty::VirtualMachine.slot("runtime") };
         let Some(runtime) = machine.get(slot).and_then(Value::as_object) else { return Ok(()) };
-        let was_off = runtime.field("powerState").and_then(Value::as_str) == Some("poweredOff");
+        let was_on = runtime.field("powerState").and_then(Value::as_str) == Some("poweredOn");
         let mut next = runtime.edit();
         put!(next, VirtualMachineRuntimeInfo { powerState: Value::Enum(state) });
         if on {
@@ -266,7 +266,7 @@ pub fn set_power(
                     cleanPowerOff: None::<bool>,
                 }
             );
-            if was_off {
+            if !was_on {
                 put!(next, VirtualMachineRuntimeInfo { bootTime: now });
             }
         } else {
