@@ -6,7 +6,6 @@ use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
 use super::names;
 use super::operation::Operation;
-use super::rename::rename;
 use super::service::Service;
 use super::{model, removal};
 use crate::engine::{Job, TaskContext, Tx};
@@ -79,7 +78,8 @@ impl Job for Rename {
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let name = free_name(tx, &self.entity, &self.asked)?;
-        rename(tx, &self.entity, &name)?;
+        let now = tx.now();
+        model::rename(tx, &self.entity, &name, now)?;
         Ok(None)
     }
 }

@@ -20,7 +20,6 @@ pub mod operation;
 mod placement;
 mod property_collector;
 mod removal;
-mod rename;
 mod resource_pool;
 mod search_index;
 pub mod service;

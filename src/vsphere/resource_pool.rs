@@ -62,7 +62,8 @@ fn update(service: &Service, call: &Call) -> Answer {
                 return Err(Fault::not_supported());
             }
             let name = super::managed_entity::free_name(tx, pool, asked)?;
-            super::rename::rename(tx, pool, &name)?;
+            let now = tx.now();
+            model::rename(tx, pool, &name, now)?;
         }
         let now = tx.now();
         config.map_or(Ok(()), |config| configure(tx, pool, config, now))

@@ -284,7 +284,7 @@ fn one(object: &Object, path: &str) -> Option<MoRef> {
 }
 
 /// Two names of one thing agree, both ways of a relation agree, sums add up.
-fn check(name: &str, read: &Snapshot) {
+pub(crate) fn check(name: &str, read: &Snapshot) {
     same_under_both_names(name, read);
     relations_agree(name, read);
     sums_add_up(name, read);
@@ -406,7 +406,7 @@ fn sums_add_up(name: &str, read: &Snapshot) {
         let stats = number(pool, "summary.quickStats.hostMemoryUsage") << 20;
         assert_eq!(stats, bytes, "{name}: {mo}");
         let owner = one(pool, "owner").unwrap();
-        let total = number(read.get(&owner).unwrap(), "summary.totalCpu");
+        let total = number(read.get(&owner).unwrap(), "summary.effectiveCpu");
         assert_eq!(number(pool, "runtime.cpu.maxUsage"), total, "{name}: {mo}");
     }
     for (mo, compute) in read.of_type(ty::ComputeResource) {

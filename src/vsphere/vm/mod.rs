@@ -5,7 +5,6 @@ pub(super) mod clone;
 pub(super) mod create;
 mod devices;
 mod disks;
-pub(crate) mod guest_names;
 pub(super) mod power;
 pub(super) mod reconfigure;
 pub(super) mod registry;

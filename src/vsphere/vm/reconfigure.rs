@@ -15,7 +15,6 @@ use crate::vsphere::dispatch::{Entry, Handler};
 use crate::vsphere::managed_entity;
 use crate::vsphere::model;
 use crate::vsphere::operation::Operation;
-use crate::vsphere::rename::rename;
 use crate::vsphere::service::Service;
 
 pub(in crate::vsphere) const METHODS: &[Entry] =
@@ -46,10 +45,10 @@ impl Job for Reconfigure {
         let (name, now) = (next_name(tx, &self.vm, &self.spec)?, tx.now());
         let config = next_config(tx, &self.vm, &self.spec)?;
         tx.set(&self.vm, path!(VirtualMachine, "config"), config)?;
-        if let Some(name) = name {
-            rename(tx, &self.vm, &name)?;
+        match name {
+            Some(name) => model::rename(tx, &self.vm, &name, now)?,
+            None => model::vm::refresh(tx, &self.vm, now)?,
         }
-        model::vm::refresh(tx, &self.vm, now)?;
         Ok(None)
     }
 }

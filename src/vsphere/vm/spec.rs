@@ -9,7 +9,8 @@ use super::seats::{at, number, text};
 use crate::engine::Tx;
 use crate::fault::Fault;
 use crate::schema::{StaticPath, ty};
-use crate::value::{Array, DateTime, EnumValue, Object, ObjectBuilder, Value};
+use crate::value::{Array, DateTime, Object, ObjectBuilder, Value};
+use crate::vsphere::model::guest_os;
 use crate::{enum_value, object, path};
 
 /// Fields that vimsim does not model and that would change what clients see.
@@ -81,7 +82,7 @@ pub(super) fn check(spec: &Object) -> Result<(), Fault> {
         }
     }
     let guest = text(spec, path!(VirtualMachineConfigSpec, "guestId"));
-    if !guest.is_empty() && EnumValue::parse(ty::VirtualMachineGuestOsIdentifier, guest).is_none() {
+    if !guest.is_empty() && guest_os::find(guest).is_none() {
         return wrong("guestId");
     }
     let (cpus, cores) = (
@@ -283,7 +284,7 @@ fn take_guest(next: &mut ObjectBuilder, spec: &Object) {
     let guest = text(spec, path!(VirtualMachineConfigSpec, "guestId"));
     if !guest.is_empty() {
         next.set(const { ty::VirtualMachineConfigInfo.slot("guestId") }, guest);
-        let name = super::guest_names::full_name(guest);
+        let name = guest_os::find(guest).map_or(guest, |known| known.full_name);
         next.set(const { ty::VirtualMachineConfigInfo.slot("guestFullName") }, name);
     }
     let other = text(spec, path!(VirtualMachineConfigSpec, "alternateGuestName"));

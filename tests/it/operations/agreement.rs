@@ -12,13 +12,11 @@ pub(crate) fn check(state: &Snapshot) {
     let mut wrong = Vec::new();
     references(state, &mut wrong);
     required(state, &mut wrong);
-    links(state, &mut wrong);
-    copies(state, &mut wrong);
     names(state, &mut wrong);
     identities(state, &mut wrong);
-    sums(state, &mut wrong);
     devices(state, &mut wrong);
     assert!(wrong.is_empty(), "{wrong:#?}");
+    crate::model::check("after the operation", state);
 }
 
 /// Fails unless both states hold the same, tasks and the lists of them aside.
@@ -92,145 +90,6 @@ fn required(state: &Snapshot, wrong: &mut Vec<String>) {
     });
 }
 
-type Side = (Type, &'static StaticPath);
-
-/// Properties that name one another: who stands in the one stands in the other.
-const LINKS: &[(Side, Side)] = &[
-    (
-        (ty::VirtualMachine, path!(VirtualMachine, "runtime.host")),
-        (ty::HostSystem, path!(HostSystem, "vm")),
-    ),
-    (
-        (ty::VirtualMachine, path!(VirtualMachine, "resourcePool")),
-        (ty::ResourcePool, path!(ResourcePool, "vm")),
-    ),
-    (
-        (ty::VirtualMachine, path!(VirtualMachine, "datastore")),
-        (ty::Datastore, path!(Datastore, "vm")),
-    ),
-    ((ty::VirtualMachine, path!(VirtualMachine, "network")), (ty::Network, path!(Network, "vm"))),
-    ((ty::HostSystem, path!(HostSystem, "network")), (ty::Network, path!(Network, "host"))),
-    (
-        (ty::ResourcePool, path!(ResourcePool, "parent")),
-        (ty::ResourcePool, path!(ResourcePool, "resourcePool")),
-    ),
-    (
-        (ty::ManagedEntity, path!(ManagedEntity, "parent")),
-        (ty::Folder, path!(Folder, "childEntity")),
-    ),
-    (
-        (ty::HostSystem, path!(HostSystem, "parent")),
-        (ty::ComputeResource, path!(ComputeResource, "host")),
-    ),
-];
-
-fn named(state: &Snapshot, mo: &MoRef, path: &StaticPath) -> Vec<MoRef> {
-    match state.at(mo, path) {
-        Some(Value::Ref(other)) => vec![other.clone()],
-        Some(value) => value.morefs().cloned().collect(),
-        None => Vec::new(),
-    }
-}
-
-fn links(state: &Snapshot, wrong: &mut Vec<String>) {
-    for ((one, forth), (other, back)) in LINKS {
-        let pairs = |from: Type, path: &'static StaticPath, to: Type| {
-            let mut pairs = Vec::new();
-            for (mo, _) in state.of_type(from) {
-                let named = named(state, mo, path);
-                pairs.extend(
-                    named.into_iter().filter(|it| it.ty().is_a(to)).map(|it| (mo.clone(), it)),
-                );
-            }
-            pairs
-        };
-        let (there, returned) = (pairs(*one, forth, *other), pairs(*other, back, *one));
-        let unique: BTreeSet<_> = there.iter().cloned().collect();
-        let turned: BTreeSet<_> = returned.iter().cloned().map(|(a, b)| (b, a)).collect();
-        if unique.len() != there.len() || turned.len() != returned.len() {
-            wrong.push(format!("{forth} or {back} names something twice"));
-        }
-        for (a, b) in unique.symmetric_difference(&turned) {
-            wrong.push(format!("{forth} and {back} differ about {a} and {b}"));
-        }
-    }
-}
-
-/// Two names of one thing.
-const COPIES: &[(Type, &StaticPath, &StaticPath)] = &[
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "name"),
-        path!(VirtualMachine, "summary.config.name"),
-    ),
-    (ty::VirtualMachine, path!(VirtualMachine, "name"), path!(VirtualMachine, "config.name")),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "runtime"),
-        path!(VirtualMachine, "summary.runtime"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "config.hardware.numCPU"),
-        path!(VirtualMachine, "summary.config.numCpu"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "config.hardware.memoryMB"),
-        path!(VirtualMachine, "summary.config.memorySizeMB"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "config.annotation"),
-        path!(VirtualMachine, "summary.config.annotation"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "config.template"),
-        path!(VirtualMachine, "summary.config.template"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "config.guestId"),
-        path!(VirtualMachine, "summary.config.guestId"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "config.files.vmPathName"),
-        path!(VirtualMachine, "summary.config.vmPathName"),
-    ),
-    (
-        ty::VirtualMachine,
-        path!(VirtualMachine, "customValue"),
-        path!(VirtualMachine, "summary.customValue"),
-    ),
-    (ty::HostSystem, path!(HostSystem, "runtime"), path!(HostSystem, "summary.runtime")),
-    (ty::HostSystem, path!(HostSystem, "name"), path!(HostSystem, "summary.config.name")),
-    (ty::ResourcePool, path!(ResourcePool, "name"), path!(ResourcePool, "summary.name")),
-    (ty::ResourcePool, path!(ResourcePool, "config"), path!(ResourcePool, "summary.config")),
-    (ty::ResourcePool, path!(ResourcePool, "runtime"), path!(ResourcePool, "summary.runtime")),
-    (ty::Datastore, path!(Datastore, "name"), path!(Datastore, "summary.name")),
-    (ty::Datastore, path!(Datastore, "name"), path!(Datastore, "info.name")),
-    (ty::Datastore, path!(Datastore, "summary.freeSpace"), path!(Datastore, "info.freeSpace")),
-    (ty::Network, path!(Network, "name"), path!(Network, "summary.name")),
-    (
-        ty::DistributedVirtualPortgroup,
-        path!(DistributedVirtualPortgroup, "name"),
-        path!(DistributedVirtualPortgroup, "config.name"),
-    ),
-];
-
-fn copies(state: &Snapshot, wrong: &mut Vec<String>) {
-    for (of, one, other) in COPIES {
-        for (mo, _) in state.of_type(*of) {
-            if state.at(mo, one) != state.at(mo, other) {
-                let (one_is, other_is) = (state.at(mo, one), state.at(mo, other));
-                wrong.push(format!("{mo}: {one} is {one_is:?}, {other} is {other_is:?}"));
-            }
-        }
-    }
-}
-
 fn names(state: &Snapshot, wrong: &mut Vec<String>) {
     for (folder, _) in state.of_type(ty::Folder) {
         let children = state.morefs(folder, path!(Folder, "childEntity"));
@@ -265,57 +124,6 @@ fn identities(state: &Snapshot, wrong: &mut Vec<String>) {
 
 fn number(object: &Object, path: &StaticPath) -> i64 {
     object.at(path).and_then(Value::as_i64).unwrap_or_default()
-}
-
-/// The processor load of a host without machines.
-const OWN_LOAD: i64 = 120;
-
-/// Sums are what the machines add up to.
-fn sums(state: &Snapshot, wrong: &mut Vec<String>) {
-    let mut by_host: BTreeMap<MoRef, i64> = BTreeMap::new();
-    let mut by_store: BTreeMap<MoRef, i64> = BTreeMap::new();
-    let mut by_pool: BTreeMap<MoRef, i64> = BTreeMap::new();
-    for (_, vm) in state.of_type(ty::VirtualMachine) {
-        let moref = |path| vm.at(path).and_then(Value::as_moref);
-        if let Some(host) = moref(path!(VirtualMachine, "runtime.host")) {
-            *by_host.entry(host.clone()).or_default() +=
-                number(vm, path!(VirtualMachine, "summary.quickStats.overallCpuUsage"));
-        }
-        let mut pool = moref(path!(VirtualMachine, "resourcePool"));
-        while let Some(at) = pool.filter(|pool| pool.ty().is_a(ty::ResourcePool)) {
-            *by_pool.entry(at.clone()).or_default() +=
-                number(vm, path!(VirtualMachine, "summary.config.memorySizeMB"));
-            pool = state.moref(at, path!(ResourcePool, "parent"));
-        }
-        let usage = vm.at(path!(VirtualMachine, "storage.perDatastoreUsage"));
-        for usage in usage.map_or(&[][..], Value::items).iter().filter_map(Value::as_object) {
-            let store = usage.at(path!(VirtualMachineUsageOnDatastore, "datastore"));
-            let store = store.and_then(Value::as_moref).expect("a datastore");
-            *by_store.entry(store.clone()).or_default() +=
-                number(usage, path!(VirtualMachineUsageOnDatastore, "committed"));
-        }
-    }
-    let mut compare = |mo: &MoRef, what: &str, shown: i64, sum: Option<&i64>| {
-        let sum = sum.copied().unwrap_or_default();
-        if shown != sum {
-            wrong.push(format!("{mo}: {what} is {shown}, its machines add up to {sum}"));
-        }
-    };
-    for (mo, host) in state.of_type(ty::HostSystem) {
-        // What the host needs for itself is the same everywhere.
-        let shown =
-            number(host, path!(HostSystem, "summary.quickStats.overallCpuUsage")) - OWN_LOAD;
-        compare(mo, "overallCpuUsage", shown, by_host.get(mo));
-    }
-    for (mo, pool) in state.of_type(ty::ResourcePool) {
-        let shown = number(pool, path!(ResourcePool, "summary.configuredMemoryMB"));
-        compare(mo, "configuredMemoryMB", shown, by_pool.get(mo));
-    }
-    for (mo, store) in state.of_type(ty::Datastore) {
-        let used = number(store, path!(Datastore, "summary.capacity"))
-            - number(store, path!(Datastore, "summary.freeSpace"));
-        compare(mo, "used space", used, by_store.get(mo));
-    }
 }
 
 /// Devices have keys and seats of their own, and controllers know what hangs on them.
