@@ -323,7 +323,8 @@ impl From<TaskError> for Fault {
 /// - The fault must be a `VimFault` ("set incorrectly" otherwise). The sources
 ///   disagree about `RequestCanceled`, a runtime fault that an extension must
 ///   use to report that it honoured a cancel: accepted, and such a task counts
-///   as cancelled.
+///   as cancelled. `SystemError`, a runtime fault too, is what `govc task.set`
+///   sends for any failure: accepted.
 ///
 /// And the other commands:
 ///
@@ -398,7 +399,8 @@ fn set(
         if to != Target::Error {
             return Err(TaskError::FaultWithoutError);
         }
-        if !fault.is_a(ty::VimFault) && !fault.is_a(ty::RequestCanceled) {
+        let fit = [ty::VimFault, ty::RequestCanceled, ty::SystemError];
+        if !fit.iter().any(|ty| fault.is_a(*ty)) {
             return Err(TaskError::UnfitFault(fault.ty().name()));
         }
     }

@@ -207,7 +207,7 @@ impl Service {
 
     /// What a kind of task is called.
     pub(super) fn task_label(&self, description_id: &str) -> Str {
-        Str::from(description_id)
+        model::tasks::label(description_id)
     }
 
     /// Answers a call. The checks come in the order of the real product:

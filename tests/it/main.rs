@@ -4,6 +4,7 @@
 
 mod bridge;
 mod cli;
+mod clients;
 mod collector;
 mod engine;
 mod model;

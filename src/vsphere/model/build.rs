@@ -212,6 +212,7 @@ impl Builder<'_> {
         let parent = site.inner.network.clone();
         self.skip(1);
         let mo = self.numbered(ty::DistributedVirtualSwitch, "dvs-");
+        self.child(&parent, &mo);
         let number = mo.id().trim_start_matches("dvs-").to_owned();
         let mut groups: Vec<(String, Option<String>)> =
             vec![(format!("DVS0-DVUplinks-{number}"), None)];
@@ -246,7 +247,6 @@ impl Builder<'_> {
             site.networks.push(group.clone());
             portgroups.push((group, name));
         }
-        self.child(&parent, &mo);
         site.switch = portgroups.first().map(|(uplinks, _)| SiteSwitch {
             name: "DVS0".to_owned(),
             uuid: uuid(&format!("{}/DVS0", site.name)),

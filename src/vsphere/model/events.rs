@@ -52,7 +52,7 @@ fn category(name: &str) -> &'static str {
 }
 
 /// The words of an event's name: `VmDiskFailedEvent` becomes `VM disk failed`.
-fn words(name: &str) -> String {
+pub(super) fn words(name: &str) -> String {
     let name = name.strip_suffix("Event").unwrap_or(name);
     let mut words: Vec<String> = Vec::new();
     let mut before = ' ';

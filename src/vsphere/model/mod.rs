@@ -34,6 +34,7 @@ mod privileges;
 mod rename;
 mod service;
 pub mod stamp;
+pub mod tasks;
 pub mod totals;
 pub mod vm;
 

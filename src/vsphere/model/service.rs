@@ -1,12 +1,10 @@
 //! The service instance and the managers that its content names.
 
 use super::data::{Bindings, Bundle};
-use super::{counters, events, privileges};
+use super::{counters, events, privileges, tasks};
 use crate::fault::Fault;
 use crate::inventory::Transaction;
-use crate::object;
-use crate::schema::ty;
-use crate::value::{Array, DateTime, MoRef, Object};
+use crate::value::{DateTime, MoRef, Object};
 
 /// Adds the service instance and everything that its content names, except the
 /// root folder.
@@ -27,7 +25,7 @@ pub(super) fn insert(
         ("roles", privileges::roles().into()),
         ("counters", counters::counters()?.into()),
         ("events", events::description().into()),
-        ("tasks", task_description().into()),
+        ("tasks", tasks::description().into()),
     ];
     let bundle = if esx {
         Bundle::load("esx.json", include_str!("data/esx.json"), bindings)?
@@ -38,31 +36,4 @@ pub(super) fn insert(
         tx.insert(MoRef::new(properties.ty(), id), properties.clone());
     }
     Ok(())
-}
-
-/// The states and reasons of tasks in words; the methods are listed by who runs them.
-fn task_description() -> Object {
-    let element = |(key, label, summary): (&str, &str, &str)| {
-        object!(ElementDescription { key: key, label: label, summary: summary })
-    };
-    let reason = |(key, label, summary): (&str, &str, &str)| {
-        object!(TypeDescription { key: key, label: label, summary: summary })
-    };
-    object!(TaskDescription {
-        methodInfo: Array::empty(ty::ElementDescription),
-        state: [
-            ("queued", "Queued", "The task waits for its turn"),
-            ("running", "Running", "The task is under way"),
-            ("success", "Success", "The task is complete"),
-            ("error", "Error", "The task failed or was cancelled"),
-        ]
-        .map(element),
-        reason: [
-            ("TaskReasonSystem", "System", "Started by the server"),
-            ("TaskReasonUser", "User", "Started by a user"),
-            ("TaskReasonAlarm", "Alarm", "Started by an alarm"),
-            ("TaskReasonSchedule", "Schedule", "Started by a scheduled task"),
-        ]
-        .map(reason),
-    })
 }

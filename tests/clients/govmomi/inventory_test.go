@@ -122,5 +122,9 @@ func TestInventory(t *testing.T) {
 		known := findVM(ctx, t, c, vms[0]).Reference()
 		err = pc.RetrieveOne(ctx, known, []string{"config.nothing"}, &vm)
 		wantFault(t, err, new(types.InvalidProperty))
+		_, err = pc.RetrieveProperties(ctx, types.RetrieveProperties{
+			SpecSet: []types.PropertyFilterSpec{{}},
+		})
+		wantFault(t, err, new(types.InvalidArgument))
 	})
 }

@@ -106,11 +106,12 @@ func TestVM(t *testing.T) {
 		check(t, err)
 		equal(t, "devices", len(grown), len(devices)+2)
 		disks := grown.SelectByType((*types.VirtualDisk)(nil))
-		cards := grown.SelectByType((*types.VirtualVmxnet3)(nil))
-		if len(disks) != 2 || len(cards) != 1 {
-			t.Fatalf("%d disks, %d vmxnet3 cards", len(disks), len(cards))
+		cards := grown.SelectByType((*types.VirtualEthernetCard)(nil))
+		if len(disks) != 2 || len(cards) != 2 {
+			t.Fatalf("%d disks, %d network cards", len(disks), len(cards))
 		}
-		check(t, vm.RemoveDevice(ctx, false, disks[1], cards[0]))
+		equal(t, "type", grown.Type(cards[1]), "ethernet")
+		check(t, vm.RemoveDevice(ctx, false, disks[1], cards[1]))
 		after, err := vm.Device(ctx)
 		check(t, err)
 		equal(t, "devices", len(after), len(devices))

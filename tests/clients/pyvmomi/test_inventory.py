@@ -3,6 +3,7 @@
 import unittest
 
 from pyVmomi import vim, vmodl
+from pyVmomi.VmomiSupport import IsChildVersion, ManagedObject
 
 from vcenter import PC, LoggedIn
 
@@ -54,14 +55,19 @@ class Inventory(LoggedIn):
         both = self.view(vim.VirtualMachine, vim.HostSystem).view
         self.assertEqual(len(both), len(VMS) + len(HOSTS))
 
+    def properties(self, obj):
+        """The names of an object's properties in the version that is spoken."""
+        version = self.si._stub.version
+        return [p.name for p in obj._GetPropertyList() if IsChildVersion(version, p.version)]
+
     def test_every_property_of_every_entity(self):
         count = 0
         for objects in self.all_of(vim.ManagedEntity):
             for content in objects:
                 with self.subTest(content.obj):
                     self.assertEqual(list(content.missingSet or ()), [])
-                    known = {p.name for p in content.obj._GetPropertyList()}
-                    self.assertLessEqual({p.name for p in content.propSet}, known)
+                    known = self.properties(content.obj)
+                    self.assertLessEqual({p.name for p in content.propSet}, set(known))
                     count += 1
         self.assertGreaterEqual(count, 21)
 
@@ -69,20 +75,18 @@ class Inventory(LoggedIn):
         for name in VMS[:1] + HOSTS[:1]:
             kind = vim.VirtualMachine if name in VMS else vim.HostSystem
             entity = self.find(kind, name)
-            for info in entity._GetPropertyList():
-                with self.subTest(f"{name}.{info.name}"):
-                    getattr(entity, info.name)
+            for path in self.properties(entity):
+                with self.subTest(f"{name}.{path}"):
+                    getattr(entity, path)
 
     def test_every_manager(self):
         for info in self.content._GetPropertyList():
             manager = getattr(self.content, info.name)
-            if isinstance(manager, vim.ManagedEntity) or not isinstance(
-                manager, vmodl.ManagedObject
-            ):
+            if not isinstance(manager, ManagedObject):
                 continue
-            for prop in manager._GetPropertyList():
-                with self.subTest(f"{info.name}.{prop.name}"):
-                    getattr(manager, prop.name)
+            for path in self.properties(manager):
+                with self.subTest(f"{info.name}.{path}"):
+                    getattr(manager, path)
 
     def test_two_names_of_one_fact(self):
         for vm in self.view(vim.VirtualMachine).view:
@@ -201,12 +205,6 @@ class BadQuestion(LoggedIn):
             with self.subTest(path), self.assertRaises(vmodl.query.InvalidProperty) as caught:
                 self.retrieve(vm, vim.VirtualMachine, path)
             self.assertEqual(caught.exception.name, path)
-
-    def test_no_question(self):
-        with self.assertRaises(vmodl.fault.InvalidArgument):
-            self.content.propertyCollector.RetrievePropertiesEx(
-                [PC.FilterSpec()], PC.RetrieveOptions()
-            )
 
     def test_another_type_answers_nothing(self):
         vm = self.find(vim.VirtualMachine, VMS[0])

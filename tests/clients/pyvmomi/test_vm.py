@@ -234,11 +234,11 @@ class Lifecycle(LoggedIn):
     def test_destroyed_and_created_are_seen(self):
         view = self.content.viewManager.CreateContainerView(self.content.rootFolder, [VM], True)
         seen = changes(self.si, view, ["view"])
-        before = set(next(seen)[1])
+        before = set(next(seen)["view"])
         vm = self.clone("seen")
-        self.assertEqual(set(next(seen)[1]) - before, {vm})
+        self.assertEqual(set(next(seen)["view"]) - before, {vm})
         self.destroy(vm)
-        self.assertEqual(set(next(seen)[1]), before)
+        self.assertEqual(set(next(seen)["view"]), before)
         seen.close()
 
     def test_not_modelled_is_not_supported(self):

@@ -8,9 +8,10 @@ import threading
 import unittest
 from urllib.parse import unquote, urlsplit
 
-from pyVim.connect import Disconnect, SmartConnect, SmartStubAdapter
+from pyVim.connect import Disconnect, SmartConnect
 from pyVim.task import WaitForTask
-from pyVmomi import vim, vmodl
+from pyVmomi import SoapStubAdapter, vim, vmodl
+from pyVmomi.VmomiSupport import newestVersions
 
 URL = urlsplit(os.environ["GOVC_URL"])
 PC = vmodl.query.PropertyCollector
@@ -35,9 +36,11 @@ def connect(user=unquote(URL.username), password=unquote(URL.password)):
 
 def stranger():
     """The service as somebody sees it who has not logged in."""
-    port = URL.port if URL.scheme == "https" else -URL.port
-    stub = SmartStubAdapter(
-        host=URL.hostname, port=port, sslContext=ssl._create_unverified_context()
+    stub = SoapStubAdapter(
+        host=URL.hostname,
+        port=URL.port if URL.scheme == "https" else -URL.port,
+        sslContext=ssl._create_unverified_context(),
+        version=newestVersions.GetName("vim"),
     )
     return vim.ServiceInstance("ServiceInstance", stub)
 
@@ -59,7 +62,7 @@ def wait(task):
 
 
 def changes(si, obj, paths, partial=False):
-    """Yield (path, value) of each change of an object, each page of updates in order."""
+    """Yield what each update says of an object: the values of the paths that changed."""
     collector = si.content.propertyCollector.CreatePropertyCollector()
     try:
         collector.CreateFilter(
@@ -76,10 +79,9 @@ def changes(si, obj, paths, partial=False):
             if updates is None:
                 raise TimeoutError(f"nothing happened to {obj} in {PATIENCE} seconds")
             version = updates.version
-            for filters in updates.filterSet:
-                for update in filters.objectSet:
-                    for change in update.changeSet:
-                        yield change.name, change.val
+            [filters] = updates.filterSet
+            [update] = filters.objectSet
+            yield {change.name: change.val for change in update.changeSet}
     finally:
         try:
             collector.DestroyPropertyCollector()
@@ -101,7 +103,7 @@ class Watcher(threading.Thread):
         try:
             for change in changes(si, vim.Task(self.moid, si._stub), self.paths):
                 self.seen.put(change)
-                if change[0] == "info.state" and change[1] in (State.success, State.error):
+                if change.get("info.state") in (State.success, State.error):
                     return
         except Exception as error:  # shown by the assertion that waits for the next change
             self.seen.put(error)
