@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod collector;
 mod engine;
+mod golden;
 mod model;
 mod operations;
 mod property_path;

@@ -70,11 +70,12 @@ pub(crate) async fn serve(
 }
 
 /// The cookie to set: of the session that the call began, or, as vCenter does,
-/// one that leads nowhere after a login that failed.
+/// one that leads nowhere after a login that failed. Who has a session keeps it.
 fn cookie(service: &Service, call: &Call, failed: bool) -> Option<String> {
     let secure = service.config().tls != crate::config::Tls::Off;
     let began = call.caller.began.get().map(|session| session.token.clone());
     let failed_login = failed
+        && call.caller.session.is_none()
         && [method::Login, method::LoginByToken, method::CloneSession].contains(&call.method);
     began
         .or_else(|| failed_login.then(|| Str::from(service.ids().cookie())))
