@@ -3,11 +3,15 @@
 //! The command line fills a [`Config`]; a program that embeds vimsim starts from
 //! `Config::default()` and changes what it needs. Nothing here opens a file or a socket.
 
+mod access;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use access::{Access, AccessError, Permission, User};
 
 /// What to simulate, where to serve it, and within which limits.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct Config {
     pub tls: Tls,
     /// What a client must say to log in. Default: any non-empty name and password.
     pub login: Login,
+    /// Users, roles and permissions. Default: whoever logs in is an administrator.
+    pub access: Option<Access>,
     /// Where the line with the URL goes once the server is ready. Default: standard output.
     pub export: Export,
     /// A standalone ESX host instead of a vCenter.
@@ -58,6 +64,7 @@ impl Default for Config {
             listen: ListenAddress { host: "127.0.0.1".to_owned(), port: 8989 },
             tls: Tls::SelfSigned,
             login: Login::default(),
+            access: None,
             export: Export::Stdout,
             esx: false,
             api_version: "8.0.3.0".to_owned(),

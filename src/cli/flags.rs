@@ -11,8 +11,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::values::{self, MethodDelays, OptionalPort, Size, Span};
 use crate::config::{
-    ClockMode, Config, Delays, Direction, Export, Limits, ListenAddress, Log, LogFormat, Login,
-    Model, Tls, TraceSink,
+    Access, ClockMode, Config, Delays, Direction, Export, Limits, ListenAddress, Log, LogFormat,
+    Login, Model, Tls, TraceSink,
 };
 
 /// The command line. Defaults are those of the library, so that both start the same server.
@@ -101,6 +101,11 @@ struct LoginFlags {
     /// Required password, or a file that holds it (default: any)
     #[arg(long, value_name = "PASSWORD|FILE")]
     password: Option<String>,
+
+    /// JSON file with users, roles and permissions; its form is below (default: whoever logs in is
+    /// an administrator)
+    #[arg(long, value_name = "FILE")]
+    users: Option<PathBuf>,
 
     /// End a session that is idle for so long; 0 means never
     #[arg(long, value_name = "DURATION", default_value_t = Span(default().session_timeout))]
@@ -321,6 +326,7 @@ impl Flags {
                 username: secret("username", login.username)?,
                 password: secret("password", login.password)?,
             },
+            access: login.users.as_deref().map(access).transpose()?,
             session_timeout: login.session_timeout.0,
             esx: identity.esx,
             api_version: identity.api_version,
@@ -413,6 +419,13 @@ fn secret(flag: &str, value: Option<String>) -> Result<Option<String>, clap::Err
     let text = std::fs::read_to_string(&value)
         .map_err(|error| wrong(flag, format!("cannot read {value}: {error}")))?;
     Ok(Some(text.trim().to_owned()))
+}
+
+/// What the file for `-users` says.
+fn access(path: &Path) -> Result<Access, clap::Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| wrong("users", format!("cannot read {}: {error}", path.display())))?;
+    Access::parse(&text).map_err(|error| wrong("users", format!("{}: {error}", path.display())))
 }
 
 /// Writes every message on lines of its own, after one that says which way it went.

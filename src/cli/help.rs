@@ -13,28 +13,45 @@ const COLUMN: usize = 29;
 const BOLD: &str = "\x1b[1m";
 const PLAIN: &str = "\x1b[0m";
 
-const TAIL: &[(&str, &[(&str, &str)])] = &[(
-    "Examples",
-    &[
-        ("vimsim", "A vCenter at https://127.0.0.1:8989/sdk with four virtual machines."),
-        (
-            "vimsim -l :443 -username admin -password secret",
-            "On all interfaces, with a login that is checked.",
-        ),
-        (
-            "vimsim -dc 2 -cluster 4 -host 16 -vm 100",
-            "A larger inventory: 1,000 virtual machines on 130 hosts.",
-        ),
-        (
-            "vimsim -method-delay PowerOnVM:5000,CloneVM:1m -delay-jitter 0.3",
-            "Power-on takes about five seconds, a clone about a minute.",
-        ),
-        (
-            "mkfifo env; vimsim -l 127.0.0.1:0 -E env & eval \"$(cat env)\"",
-            "On any free port, in the background; then GOVC_URL is set for govc.",
-        ),
-    ],
-)];
+const TAIL: &[(&str, &[(&str, &str)])] = &[
+    (
+        "Users file",
+        &[
+            (r#"{"users": {"ann": {"password": "secret", "groups": ["operators"]}},"#, ""),
+            (r#" "roles": {"Operator": ["VirtualMachine.Interact.*", "Global.CancelTask"]},"#, ""),
+            (r#" "permissions": ["#, ""),
+            (r#"   {"user": "ann", "role": "Admin", "entity": "/DC0", "propagate": true},"#, ""),
+            (
+                r#"   {"group": "operators", "role": "ReadOnly"}]}"#,
+                "Only these users may log in, and whom -username names, as administrator. Roles are \
+             the product's (Admin, ReadOnly, NoAccess, …) and those of the file. An entity is an \
+             inventory path; without one a permission is on the root folder.",
+            ),
+        ],
+    ),
+    (
+        "Examples",
+        &[
+            ("vimsim", "A vCenter at https://127.0.0.1:8989/sdk with four virtual machines."),
+            (
+                "vimsim -l :443 -username admin -password secret",
+                "On all interfaces, with a login that is checked.",
+            ),
+            (
+                "vimsim -dc 2 -cluster 4 -host 16 -vm 100",
+                "A larger inventory: 1,000 virtual machines on 130 hosts.",
+            ),
+            (
+                "vimsim -method-delay PowerOnVM:5000,CloneVM:1m -delay-jitter 0.3",
+                "Power-on takes about five seconds, a clone about a minute.",
+            ),
+            (
+                "mkfifo env; vimsim -l 127.0.0.1:0 -E env & eval \"$(cat env)\"",
+                "On any free port, in the background; then GOVC_URL is set for govc.",
+            ),
+        ],
+    ),
+];
 
 /// Renders the help of the program.
 pub(super) fn render(command: &Command) -> StyledStr {

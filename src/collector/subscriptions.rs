@@ -109,6 +109,19 @@ impl Subscriptions {
         }
     }
 
+    /// Marks everything as changed, for everyone: for what decides how all
+    /// objects look.
+    pub fn touch_all(&self) {
+        let mut told = HashSet::new();
+        for shard in &self.shards {
+            for subscriber in lock(shard).values().flatten() {
+                if told.insert(subscriber.id) {
+                    subscriber.mark_all();
+                }
+            }
+        }
+    }
+
     /// How many objects have a subscriber.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
@@ -193,6 +206,15 @@ impl Drop for Subscriber {
 }
 
 impl Inner {
+    fn mark_all(&self) {
+        let mut dirty = lock(&self.dirty);
+        dirty.all = true;
+        dirty.order = Vec::new();
+        dirty.known = HashSet::default();
+        drop(dirty);
+        self.wake.notify_one();
+    }
+
     fn mark(&self, mo: &MoRef) {
         let mut dirty = lock(&self.dirty);
         if dirty.all || !dirty.known.insert(mo.clone()) {

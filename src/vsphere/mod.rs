@@ -4,6 +4,7 @@
 //! nothing else of this layer. Each managed object type has a file (or a
 //! folder) with a table of its methods; [`dispatch`] joins the tables.
 
+pub mod authorization;
 pub mod call;
 pub mod containment;
 mod datacenter;
@@ -29,6 +30,7 @@ mod session_manager;
 mod source;
 mod task;
 mod task_manager;
+mod user_directory;
 mod view;
 mod vm;
 
@@ -40,6 +42,7 @@ pub use source::SessionSource;
 
 /// The methods of every managed object type.
 const METHODS: &[&[dispatch::Entry]] = &[
+    authorization::METHODS,
     datacenter::METHODS,
     extension_manager::METHODS,
     property_collector::METHODS,
@@ -52,6 +55,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     session_manager::METHODS,
     task::METHODS,
     task_manager::METHODS,
+    user_directory::METHODS,
     view::METHODS,
     vm::clone::METHODS,
     vm::create::METHODS,

@@ -26,7 +26,11 @@ fn find_by_uuid(service: &Service, call: &Call) -> Answer {
     let vms = call.flag(arg!(FindByUuid.vmSearch));
     let instance = call.flag(arg!(FindByUuid.instanceUuid));
     let snapshot = service.engine().snapshot();
-    first(by_uuid(&snapshot, within(&snapshot, call, datacenter)?, uuid, vms, instance))
+    first(
+        service,
+        call,
+        by_uuid(&snapshot, within(&snapshot, call, datacenter)?, uuid, vms, instance),
+    )
 }
 
 fn find_all_by_uuid(service: &Service, call: &Call) -> Answer {
@@ -35,7 +39,7 @@ fn find_all_by_uuid(service: &Service, call: &Call) -> Answer {
     let instance = call.flag(arg!(FindAllByUuid.instanceUuid));
     let snapshot = service.engine().snapshot();
     let within = within(&snapshot, call, arg!(FindAllByUuid.datacenter))?;
-    all(&by_uuid(&snapshot, within, uuid, vms, instance))
+    all(service, call, &by_uuid(&snapshot, within, uuid, vms, instance))
 }
 
 fn by_uuid(
@@ -59,14 +63,22 @@ fn find_by_dns_name(service: &Service, call: &Call) -> Answer {
     let snapshot = service.engine().snapshot();
     let within = within(&snapshot, call, arg!(FindByDnsName.datacenter))?;
     let name = call.text(arg!(FindByDnsName.dnsName));
-    first(by_dns_name(&snapshot, within, name, call.flag(arg!(FindByDnsName.vmSearch))))
+    first(
+        service,
+        call,
+        by_dns_name(&snapshot, within, name, call.flag(arg!(FindByDnsName.vmSearch))),
+    )
 }
 
 fn find_all_by_dns_name(service: &Service, call: &Call) -> Answer {
     let snapshot = service.engine().snapshot();
     let within = within(&snapshot, call, arg!(FindAllByDnsName.datacenter))?;
     let name = call.text(arg!(FindAllByDnsName.dnsName));
-    all(&by_dns_name(&snapshot, within, name, call.flag(arg!(FindAllByDnsName.vmSearch))))
+    all(
+        service,
+        call,
+        &by_dns_name(&snapshot, within, name, call.flag(arg!(FindAllByDnsName.vmSearch))),
+    )
 }
 
 fn by_dns_name(snapshot: &Snapshot, within: Option<&MoRef>, name: &str, vms: bool) -> Vec<MoRef> {
@@ -88,14 +100,14 @@ fn find_by_ip(service: &Service, call: &Call) -> Answer {
     let snapshot = service.engine().snapshot();
     let within = within(&snapshot, call, arg!(FindByIp.datacenter))?;
     let ip = call.text(arg!(FindByIp.ip));
-    first(by_ip(&snapshot, within, ip, call.flag(arg!(FindByIp.vmSearch))))
+    first(service, call, by_ip(&snapshot, within, ip, call.flag(arg!(FindByIp.vmSearch))))
 }
 
 fn find_all_by_ip(service: &Service, call: &Call) -> Answer {
     let snapshot = service.engine().snapshot();
     let within = within(&snapshot, call, arg!(FindAllByIp.datacenter))?;
     let ip = call.text(arg!(FindAllByIp.ip));
-    all(&by_ip(&snapshot, within, ip, call.flag(arg!(FindAllByIp.vmSearch))))
+    all(service, call, &by_ip(&snapshot, within, ip, call.flag(arg!(FindAllByIp.vmSearch))))
 }
 
 fn by_ip(snapshot: &Snapshot, within: Option<&MoRef>, ip: &str, vms: bool) -> Vec<MoRef> {
@@ -125,9 +137,13 @@ fn find_by_datastore_path(service: &Service, call: &Call) -> Answer {
         ));
     }
     let within = within(&snapshot, call, arg!(FindByDatastorePath.datacenter))?;
-    first(entities(&snapshot, ty::VirtualMachine, within, |mo| {
-        snapshot.text(mo, path!(VirtualMachine, "config.files.vmPathName")) == path
-    }))
+    first(
+        service,
+        call,
+        entities(&snapshot, ty::VirtualMachine, within, |mo| {
+            snapshot.text(mo, path!(VirtualMachine, "config.files.vmPathName")) == path
+        }),
+    )
 }
 
 fn find_by_inventory_path(service: &Service, call: &Call) -> Answer {
@@ -140,7 +156,7 @@ fn find_by_inventory_path(service: &Service, call: &Call) -> Answer {
             None => return Ok(None),
         }
     }
-    Ok(Some(at.into()))
+    first(service, call, [at])
 }
 
 fn find_child(service: &Service, call: &Call) -> Answer {
@@ -150,7 +166,7 @@ fn find_child(service: &Service, call: &Call) -> Answer {
     if !snapshot.exists(entity) {
         return Err(Fault::not_found(entity));
     }
-    Ok(child(&snapshot, entity, call.text(arg!(FindChild.name))).map(Value::Ref))
+    first(service, call, child(&snapshot, entity, call.text(arg!(FindChild.name))))
 }
 
 /// The child of `parent` that is called `name`, as inventory paths go.
@@ -190,10 +206,16 @@ fn entities(
     found
 }
 
-fn first(found: Vec<MoRef>) -> Answer {
-    Ok(found.into_iter().next().map(Value::Ref))
+/// The first that the caller sees.
+fn first(service: &Service, call: &Call, found: impl IntoIterator<Item = MoRef>) -> Answer {
+    let access = service.access(call.session()?, &service.engine().snapshot());
+    let sees = |mo: &MoRef| access.as_ref().is_none_or(|access| access.sees(mo));
+    Ok(found.into_iter().find(sees).map(Value::Ref))
 }
 
-fn all(found: &[MoRef]) -> Answer {
-    Ok(Some(Value::Array(Array::of_refs(found))))
+/// Those that the caller sees.
+fn all(service: &Service, call: &Call, found: &[MoRef]) -> Answer {
+    let access = service.access(call.session()?, &service.engine().snapshot());
+    let sees = |mo: &&MoRef| access.as_ref().is_none_or(|access| access.sees(mo));
+    Ok(Some(Value::Array(Array::of_refs(found.iter().filter(sees)))))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
+use super::authorization::{self, Access, Authorization};
 use super::call::Call;
 use super::delays::Delays;
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
@@ -66,6 +67,7 @@ pub struct Service {
     catalog: Arc<Catalog>,
     delays: Delays,
     content: Content,
+    authorization: Authorization,
     touches: AtomicU64,
 }
 
@@ -86,6 +88,7 @@ impl Service {
         store.commit(|tx| model::build_with(tx, &catalog, &options))?;
         let content = Content::read(&store.snapshot())
             .ok_or_else(|| Fault::system_error("the inventory has no service content"))?;
+        let authorization = Authorization::new(&config, &store, &content.root_folder)?;
         let subscriptions = Subscriptions::new();
         let observed = subscriptions.clone();
         store.observe(Box::new(move |commit| observed.on_commit(commit)));
@@ -106,6 +109,7 @@ impl Service {
             catalog,
             delays,
             content,
+            authorization,
             touches: AtomicU64::new(0),
             config,
         }))
@@ -149,6 +153,19 @@ impl Service {
     /// Who waits for which objects.
     pub fn subscriptions(&self) -> &Arc<Subscriptions> {
         &self.subscriptions
+    }
+
+    /// Who may do what.
+    pub(super) fn authorization(&self) -> &Authorization {
+        &self.authorization
+    }
+
+    /// What a session may do in a state; nothing if it may do everything.
+    /// Extensions may: vCenter gives them an administrator's account.
+    pub(super) fn access(&self, session: &Session, state: &Arc<Snapshot>) -> Option<Access> {
+        let user = Some(&session.user_name).filter(|_| !session.extension)?;
+        let rights = self.authorization.rights(user)?;
+        Some(Access::new(rights, state.clone()))
     }
 
     pub(super) fn tickets(&self) -> &Tickets {
@@ -200,6 +217,12 @@ impl Service {
         self.subscriptions.touch(mo);
     }
 
+    /// Tells everyone who watches anything that it may look different now.
+    pub(super) fn touch_all(&self) {
+        self.touches.fetch_add(1, Ordering::AcqRel);
+        self.subscriptions.touch_all();
+    }
+
     /// How often something computed has changed.
     pub(super) fn touches(&self) -> u64 {
         self.touches.load(Ordering::Acquire)
@@ -211,7 +234,7 @@ impl Service {
     }
 
     /// Answers a call. The checks come in the order of the real product:
-    /// login, object, then what the method itself looks at.
+    /// login, object, privileges, then what the method itself looks at.
     pub async fn call(self: &Arc<Self>, call: &Call) -> Answer {
         let session = call.caller.session.as_ref();
         let _busy = session.map(|session| {
@@ -253,6 +276,7 @@ impl Service {
         if !call.this.ty().is_a(call.method.owner()) {
             return Err(Fault::method_not_found(&call.this, call.method.name()));
         }
+        authorization::check(self, call)?;
         self.dispatch.find(call.this.ty(), call.method).ok_or_else(|| {
             tracing::info!(method = call.method.name(), this = %call.this, "not modelled");
             Fault::not_modelled(call.method.name())

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::authorization::Access;
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
 use super::service::Service;
@@ -69,7 +70,8 @@ pub(super) fn properties(
 
 fn login(service: &Service, call: &Call) -> Answer {
     let (user, password) = (call.text(arg!(Login.userName)), call.text(arg!(Login.password)));
-    if call.caller.session.is_some() || !service.config().login.accepts(user, password) {
+    let accepted = service.authorization().accepts(service.config(), user, password);
+    if call.caller.session.is_some() || !accepted {
         return Err(Fault::invalid_login());
     }
     let locale = locale(service, call, arg!(Login.locale))?;
@@ -113,16 +115,29 @@ fn impersonate(service: &Service, call: &Call) -> Answer {
         return Err(Fault::invalid_login());
     }
     let locale = locale(service, call, arg!(ImpersonateUser.locale))?;
+    enter(service, user)?;
     service.end_session(session);
     begin(service, call, user, locale, false)
 }
 
+/// Who may see nothing at all does not get in.
+fn enter(service: &Service, user: &str) -> Result<(), Fault> {
+    let Some(rights) = service.authorization().rights(user) else { return Ok(()) };
+    if Access::new(rights, service.engine().snapshot()).sees_anything() {
+        return Ok(());
+    }
+    Err(Fault::no_permission(&service.content().root_folder, "System.View"))
+}
+
 fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: bool) -> Answer {
+    if !extension {
+        enter(service, user)?;
+    }
     let session = service.begin_session(NewSession {
         key: service.ids().session_key().into(),
         token: service.ids().cookie().into(),
         user_name: Str::from(user),
-        full_name: Str::from(user),
+        full_name: service.authorization().full_name(user),
         address: call.caller.address.clone(),
         user_agent: call.caller.user_agent.clone(),
         locale,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::authorization::Access;
 use super::service::Service;
 use super::session::Session;
 use crate::collector::Source;
@@ -17,6 +18,8 @@ pub struct SessionSource<'s> {
     service: &'s Service,
     snapshot: Arc<Snapshot>,
     session: Option<&'s Arc<Session>>,
+    /// What the session may do, unless it may do everything.
+    access: Option<Access>,
     touches: u64,
 }
 
@@ -24,7 +27,9 @@ impl<'s> SessionSource<'s> {
     /// The latest state as `session` sees it; nobody's session sees what needs no login.
     pub fn new(service: &'s Service, session: Option<&'s Arc<Session>>) -> Self {
         let touches = service.touches();
-        Self { service, snapshot: service.engine().snapshot(), session, touches }
+        let snapshot = service.engine().snapshot();
+        let access = session.and_then(|session| service.access(session, &snapshot));
+        Self { service, snapshot, session, access, touches }
     }
 
     /// An object of the session.
@@ -36,10 +41,9 @@ impl<'s> SessionSource<'s> {
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }
-}
 
-impl Source for SessionSource<'_> {
-    fn get(&self, mo: &MoRef) -> Option<Object> {
+    /// The properties of `mo`, as one sees them who may see everything.
+    fn all(&self, mo: &MoRef) -> Option<Object> {
         let Some(stored) = self.snapshot.get(mo) else {
             return self.own(mo);
         };
@@ -56,6 +60,16 @@ impl Source for SessionSource<'_> {
             stored.clone()
         })
     }
+}
+
+impl Source for SessionSource<'_> {
+    fn get(&self, mo: &MoRef) -> Option<Object> {
+        let all = self.all(mo)?;
+        Some(match &self.access {
+            Some(access) => access.show(mo, all),
+            None => all,
+        })
+    }
 
     fn depends(&self, mo: &MoRef, add: &mut dyn FnMut(&MoRef)) {
         if let Some(object) = self.session.and_then(|session| session.object(mo)) {
@@ -69,9 +83,11 @@ impl Source for SessionSource<'_> {
     }
 
     fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault> {
-        if self.session.is_some() || property.privilege() == Some("System.Anonymous") {
-            return Ok(());
+        match (self.session, &self.access) {
+            (Some(_), Some(access)) => access.may_read(mo, property),
+            (Some(_), None) => Ok(()),
+            (None, _) if property.privilege() == Some("System.Anonymous") => Ok(()),
+            (None, _) => Err(Fault::not_authenticated(mo)),
         }
-        Err(Fault::not_authenticated(mo))
     }
 }

@@ -10,6 +10,7 @@ mod engine;
 mod golden;
 mod model;
 mod operations;
+mod privileges;
 mod property_path;
 mod schema;
 mod schema_build;

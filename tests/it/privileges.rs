@@ -1,0 +1,7 @@
+//! Who may do what: the rules by themselves, and on a whole server.
+
+mod calls;
+mod manager;
+mod reads;
+mod rules;
+mod world;
