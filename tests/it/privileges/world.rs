@@ -141,7 +141,7 @@ impl Client {
     }
 
     pub(super) fn fetch(&self, this: &MoRef, property: &str) -> Result<Option<Value>> {
-        self.service.fetch(self.session.as_ref(), this, property)
+        self.call(this, args!(Fetch, prop: property))
     }
 
     pub(super) fn refs(&self, this: &MoRef, property: &str) -> Vec<MoRef> {
