@@ -7,7 +7,9 @@ use vimsim::inventory::{Read, Snapshot, Store, Transaction};
 use vimsim::schema::{Type, ty};
 use vimsim::value::{DateTime, MoRef, Object, Value, diff};
 use vimsim::vsphere::model::vm::{self as vm_model, Names, NewMachine};
-use vimsim::vsphere::model::{Catalog, ModelOptions, build, device, environment, rename};
+use vimsim::vsphere::model::{
+    Catalog, ModelOptions, build, device, dvs_ports, environment, rename,
+};
 use vimsim::{enum_value, path};
 
 fn now() -> DateTime {
@@ -685,4 +687,28 @@ fn what_machines_can_have_is_complete() {
     assert_eq!(at(&target, "opaqueNetwork").map(|list| list.items().len()), Some(1));
     assert_eq!(at(&target, "datastore").map(|list| list.items().len()), Some(1));
     assert!(environment::descriptors(&catalog, &[]).len() > 5);
+}
+
+#[test]
+fn every_machine_on_a_port_group_has_a_port() {
+    let options = ModelOptions { vm: 6, ..ModelOptions::vcenter() };
+    let read = inventory(&options);
+    check("ports", &read);
+    let (switch, _) = read.of_type(ty::DistributedVirtualSwitch).next().unwrap();
+    let ports = dvs_ports::ports(&read, switch, &[]);
+    assert!(ports.iter().all(|port| port.missing().count() == 0));
+    let all = read.get(switch).unwrap();
+    assert_eq!(number(all, "config.numPorts"), i64::try_from(ports.len()).unwrap());
+    let keys: BTreeSet<&str> = ports.iter().filter_map(|port| at(port, "key")?.as_str()).collect();
+    assert_eq!(keys.len(), ports.len(), "{keys:?}");
+    let connected: BTreeSet<MoRef> =
+        ports.iter().filter_map(|port| one(port, "connectee.connectedEntity")).collect();
+    let machines = read.of_type(ty::VirtualMachine).map(|(mo, _)| mo.clone());
+    let hosts = read.of_type(ty::HostSystem).map(|(mo, _)| mo.clone());
+    assert_eq!(connected, machines.chain(hosts).collect());
+    let (group, _) = read
+        .of_type(ty::DistributedVirtualPortgroup)
+        .find(|(_, group)| at(group, "config.uplink") == Some(&Value::Boolean(false)))
+        .unwrap();
+    assert_eq!(dvs_ports::ports(&read, switch, &[group.id()]).len(), 16);
 }

@@ -14,7 +14,7 @@ use super::links::Links;
 use super::pool::NewPool;
 use super::stamp::{Place, Template};
 use super::totals::Totals;
-use super::{ModelOptions, compute, network, pool, service, vm};
+use super::{ModelOptions, compute, dvs_ports, network, pool, service, vm};
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::schema::{Type, ty};
@@ -49,7 +49,11 @@ pub fn build_with(
     }
     let Builder { tx, links, totals, .. } = builder;
     links.write(tx)?;
-    totals.write(tx)
+    totals.write(tx)?;
+    let groups = tx.changes().iter().map(|change| &change.object);
+    let groups: Vec<MoRef> =
+        groups.filter(|mo| mo.ty().is_a(ty::DistributedVirtualPortgroup)).cloned().collect();
+    groups.iter().try_for_each(|group| dvs_ports::expand(tx, group))
 }
 
 struct Builder<'b> {
@@ -513,7 +517,7 @@ impl Builder<'_> {
     }
 
     fn machine(&mut self, vm: &MoRef, name: &str, template: &Template) {
-        let properties = template.stamp(self.tx, vm, name, self.now());
+        let properties = template.stamp(vm, name);
         for (owner, path) in vm::memberships(self.tx, &properties) {
             self.links.add(&owner, path, vm);
         }

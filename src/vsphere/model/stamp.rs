@@ -3,18 +3,29 @@
 //! A template is a whole machine, made and derived once for each place. A
 //! machine stamped from it shares everything that does not depend on its name,
 //! which is nearly everything: that is what makes a large inventory start fast
-//! and stay small.
+//! and stay small. Its properties are a function of the template, its reference
+//! and its name.
 
 use super::catalog::Catalog;
 use super::identity::{self, MacSource};
+use super::mould::{Mould, mark};
 use super::vm::{self, Names, NewMachine};
 use super::{device, put};
 use crate::inventory::Read;
 use crate::path;
 use crate::schema::ty;
-use crate::value::{Array, DateTime, MoRef, Object, Value};
+use crate::value::{MoRef, Object, ObjectBuilder, Str};
 
 const DISK_CAPACITY: i64 = 10 << 30;
+
+// What differs from machine to machine, by the number of its mark.
+const NAME: u8 = 0;
+const UUID: u8 = 1;
+const INSTANCE_UUID: u8 = 2;
+const DISK_UUID: u8 = 3;
+const MAC: u8 = 4;
+const HOST_NAME: u8 = 5;
+const ADDRESS: u8 = 6;
 
 /// Where a machine is, and what it is connected to.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +47,7 @@ pub struct Place<'a> {
 /// A machine to stamp others from.
 #[derive(Clone, Debug)]
 pub struct Template {
-    properties: Object,
+    mould: Mould,
     datastore: String,
     mac_source: MacSource,
 }
@@ -45,21 +56,28 @@ impl Template {
     /// Makes the template for a place: one processor, 32 MB, a disk of 10 GB, a
     /// CD drive and a network adapter, as vcsim's machines have.
     pub fn new(read: &impl Read, catalog: &Catalog, place: &Place<'_>, on: bool) -> Self {
+        let text = |number| mark(number).to_string();
         let datastore = read.text(place.datastore, path!(Datastore, "name")).to_owned();
-        let vmx = vmx_path(&datastore, "template");
-        let backing = device::flat_backing(&disk_path(&vmx), Some(place.datastore), true, "");
+        let vmx = vmx_path(&datastore, &text(NAME));
+        let backing =
+            device::flat_backing(&disk_path(&vmx), Some(place.datastore), true, &text(DISK_UUID));
         let (network, summary) = device::network_backing(read, place.network);
         let extra = [
             device::scsi_controller(0),
             device::cdrom(),
             device::disk(1, 0, 0, DISK_CAPACITY, backing),
-            device::nic(0, network, &summary, "", on),
+            device::nic(0, network, &summary, &text(MAC), on),
         ];
-        let names = Names { name: "template", vmx_path: &vmx, uuid: "", instance_uuid: "" };
-        let vm = MoRef::new(ty::VirtualMachine, "vm-0");
-        let properties = vm::machine(
+        let names = Names {
+            name: &text(NAME),
+            vmx_path: &vmx,
+            uuid: &text(UUID),
+            instance_uuid: &text(INSTANCE_UUID),
+        };
+        let this = MoRef::new(ty::VirtualMachine, "template");
+        let machine = vm::machine(
             read,
-            &vm,
+            &this,
             &NewMachine {
                 config: catalog.vm().config(&names, &extra, catalog.now()),
                 capability: catalog.vm().capability(),
@@ -71,61 +89,48 @@ impl Template {
                 now: catalog.now(),
             },
         );
+        let machine = if on { with_marked_guest(read, &this, &machine, catalog) } else { machine };
         let mac_source = if catalog.is_esx() { MacSource::Host } else { MacSource::VCenter };
-        Self { properties, datastore, mac_source }
+        Self { mould: Mould::new(machine, &this), datastore, mac_source }
     }
 
-    /// The properties of the machine `vm` called `name`, which are a function of
-    /// these two and the template.
-    pub fn stamp(&self, read: &impl Read, vm: &MoRef, name: &str, now: DateTime) -> Object {
-        let mut machine = self.properties.edit();
-        let slot = const { ty::VirtualMachine.slot("config") };
-        if let Some(config) = self.properties.get(slot).and_then(Value::as_object) {
-            let config = self.config(config, vm, name);
-            machine.set(slot, config);
-        }
-        // What the template's guest is called is not what this one's is.
-        machine.set(const { ty::VirtualMachine.slot("guest") }, None::<Value>);
-        vm::derived(read, vm, &machine.finish(), now)
-    }
-
-    fn config(&self, template: &Object, vm: &MoRef, name: &str) -> Object {
+    /// The properties of the machine `vm` called `name`.
+    pub fn stamp(&self, vm: &MoRef, name: &str) -> Object {
         let vmx = vmx_path(&self.datastore, name);
-        let number = vm.id().trim_start_matches("vm-").parse().unwrap_or_default();
         let uuid = identity::uuid(&vmx);
-        let mut config = template.edit();
-        put!(
-            config,
-            VirtualMachineConfigInfo {
-                name: name,
-                instanceUuid: identity::uuid(&uuid),
-                uuid: uuid,
-                files: vm::config_files(&vmx),
+        let texts: [(u8, String); 7] = [
+            (NAME, name.to_owned()),
+            (INSTANCE_UUID, identity::uuid(&uuid)),
+            (UUID, uuid),
+            (DISK_UUID, identity::uuid(&disk_path(&vmx))),
+            (MAC, identity::mac(self.mac_source, vm::number(vm))),
+            (HOST_NAME, vm::host_name(name)),
+            (ADDRESS, vm::address(vm)),
+        ];
+        let mut ordered = [const { Str::new() }; 7];
+        for (number, text) in texts {
+            if let Some(place) = ordered.get_mut(usize::from(number)) {
+                *place = Str::from(text);
             }
-        );
-        let slot = const { ty::VirtualMachineConfigInfo.slot("hardware") };
-        if let Some(hardware) = template.get(slot).and_then(Value::as_object) {
-            let devices = device::devices(template).iter().map(|device| match device.as_object() {
-                Some(disk) if disk.ty() == ty::VirtualDisk => own_disk(disk, &disk_path(&vmx)),
-                Some(nic) if nic.ty().is_a(ty::VirtualEthernetCard) => {
-                    let mac = identity::mac(self.mac_source, number);
-                    nic.with(const { ty::VirtualEthernetCard.slot("macAddress") }, mac).into()
-                }
-                _ => device.clone(),
-            });
-            let devices = Array::new(ty::VirtualDevice, devices.collect());
-            config.set(slot, hardware.with(const { ty::VirtualHardware.slot("device") }, devices));
         }
-        config.finish()
+        self.mould.cast(vm, &ordered)
     }
 }
 
-fn own_disk(disk: &Object, path: &str) -> Value {
-    let slot = const { ty::VirtualDisk.slot("backing") };
-    let Some(backing) = disk.get(slot).and_then(Value::as_object) else { return disk.into() };
-    let mut backing = backing.edit();
-    put!(backing, VirtualDiskFlatVer2BackingInfo { fileName: path, uuid: identity::uuid(path) });
-    disk.with(slot, backing.finish()).into()
+/// The machine with marks where its guest's name and address stand.
+fn with_marked_guest(
+    read: &impl Read,
+    this: &MoRef,
+    machine: &Object,
+    catalog: &Catalog,
+) -> Object {
+    let mut guest = ObjectBuilder::new(ty::GuestInfo);
+    put!(
+        guest,
+        GuestInfo { hostName: mark(HOST_NAME).to_string(), ipAddress: mark(ADDRESS).to_string() }
+    );
+    let machine = machine.with(const { ty::VirtualMachine.slot("guest") }, guest.finish());
+    vm::derived(read, this, &machine, catalog.now())
 }
 
 fn vmx_path(datastore: &str, name: &str) -> String {
@@ -133,5 +138,37 @@ fn vmx_path(datastore: &str, name: &str) -> String {
 }
 
 fn disk_path(vmx: &str) -> String {
-    format!("{}.vmdk", vmx.trim_end_matches(".vmx"))
+    format!("{}.vmdk", vmx.strip_suffix(".vmx").unwrap_or(vmx))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ModelOptions, build};
+    use super::*;
+    use crate::inventory::Store;
+    use crate::value::{DateTime, Value};
+
+    #[test]
+    fn a_stamped_machine_is_what_would_have_been_derived() {
+        let now = DateTime::from_micros(1_000_000);
+        for autostart in [true, false] {
+            let store = Store::new();
+            let options = ModelOptions { autostart, ..ModelOptions::vcenter() };
+            store.commit(|tx| build(tx, &options, now)).unwrap();
+            let snapshot = store.snapshot();
+            let later = now.after(std::time::Duration::from_secs(60));
+            assert_eq!(snapshot.of_type(ty::VirtualMachine).count(), 4);
+            for (vm, machine) in snapshot.of_type(ty::VirtualMachine) {
+                // Nothing changes, not even a time stamp: all of it was right.
+                assert_eq!(&vm::derived(&*snapshot, vm, machine, later), machine, "{vm}");
+                // And it is right without what was there before, too.
+                let slots = ["name", "guest", "summary", "layoutEx", "storage", "resourceConfig"];
+                let bare = slots.iter().fold(machine.clone(), |machine, slot| {
+                    let (slot, _) = machine.ty().field(slot).unwrap();
+                    machine.with(slot, None::<Value>)
+                });
+                assert_eq!(&vm::derived(&*snapshot, vm, &bare, now), machine, "{vm}");
+            }
+        }
+    }
 }

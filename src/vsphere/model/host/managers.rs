@@ -1,12 +1,17 @@
 //! The managers of one host: which there are, what they are called, and the
 //! properties that they repeat from the host.
 
+use std::time::Duration;
+
 use super::super::put;
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::schema::{StaticPath, Type, ty};
-use crate::value::{MoRef, Object, ObjectBuilder, Value};
+use crate::value::{DateTime, MoRef, Object, ObjectBuilder, Value};
 use crate::{object, path};
+
+/// How long a host's certificate is valid: five years.
+const VALIDITY: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 
 /// A manager: its field in `configManager`, its type, the prefix of its id on a
 /// vCenter, and its id on a host by itself.
@@ -214,9 +219,9 @@ impl<'a> Managers<'a> {
     }
 
     /// Adds the managers with what they do not repeat from the host.
-    pub(super) fn insert(&self, tx: &mut Transaction) {
+    pub(super) fn insert(&self, tx: &mut Transaction, name: &str, now: DateTime) {
         for (_, ty, prefix, id) in MANAGERS {
-            tx.insert(self.moref(*ty, prefix, id), self.own_properties(*ty));
+            tx.insert(self.moref(*ty, prefix, id), self.own_properties(*ty, name, now));
         }
         let [local, directory] = self.stores();
         tx.insert(
@@ -236,7 +241,7 @@ impl<'a> Managers<'a> {
         );
     }
 
-    fn own_properties(&self, manager: Type) -> Object {
+    fn own_properties(&self, manager: Type, name: &str, now: DateTime) -> Object {
         let mut own = ObjectBuilder::new(manager);
         match manager {
             ty::HostSnmpSystem => put!(
@@ -271,7 +276,9 @@ impl<'a> Managers<'a> {
                 HostCertificateManager {
                     certificateInfo: object!(HostCertificateManagerCertificateInfo {
                         issuer: "O=vimsim,OU=vimsim,CN=vimsim",
-                        subject: format!("OU=vimsim,O=vimsim,CN={}", self.host.id()),
+                        subject: format!("OU=vimsim,O=vimsim,CN={name}"),
+                        notBefore: now,
+                        notAfter: now.after(VALIDITY),
                         status: "good",
                     }),
                 }

@@ -95,7 +95,7 @@ impl HostTemplate {
             }
         );
         tx.insert(browser, datastore::browser(&[]));
-        managers.insert(tx);
+        managers.insert(tx, new.name, self.now);
         tx.insert(new.mo.clone(), host.finish());
         refresh(tx, new.mo)
     }

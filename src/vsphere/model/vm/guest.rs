@@ -43,7 +43,7 @@ pub(super) fn guest(
         });
     }
     let host_name = had("hostName").map_or_else(|| host_name(text("name")), str::to_owned);
-    let ip = had("ipAddress").map_or_else(|| identity::ip(1, number(vm)), str::to_owned);
+    let ip = had("ipAddress").map_or_else(|| address(vm), str::to_owned);
     let adapters = device::of_type(config, ty::VirtualEthernetCard);
     let net: Vec<Object> = adapters
         .enumerate()
@@ -109,14 +109,19 @@ fn network_name(read: &impl Read, nic: &Object) -> Option<String> {
     Some(read.text(&group, path!(ManagedEntity, "name")).to_owned()).filter(|name| !name.is_empty())
 }
 
+/// The address that a machine gets.
+pub(in super::super) fn address(vm: &MoRef) -> String {
+    identity::ip(1, number(vm))
+}
+
 /// The number in a generated id.
-fn number(vm: &MoRef) -> u64 {
+pub(in super::super) fn number(vm: &MoRef) -> u64 {
     let digits = vm.id().rsplit_once('-').map_or(vm.id(), |(_, digits)| digits);
     digits.parse().unwrap_or_default()
 }
 
 /// The machine's name as a host name: what such a name cannot hold becomes a hyphen.
-fn host_name(name: &str) -> String {
+pub(in super::super) fn host_name(name: &str) -> String {
     let letters =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     letters.collect::<String>().trim_matches('-').to_owned()

@@ -16,10 +16,11 @@ mod guest;
 pub use config::{Defaults, Names, files as config_files};
 pub(super) use derive::{Share, derive as derived, share};
 pub use files::split_path;
+pub(super) use guest::{address, host_name, number};
 
 use super::entity::entity;
 use super::totals::Totals;
-use super::{device, put};
+use super::{device, dvs_ports, put};
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::schema::{StaticPath, ty};
@@ -168,8 +169,20 @@ pub(super) fn memberships(
 }
 
 fn join_lists(tx: &mut Transaction, vm: &MoRef, properties: &Object) -> Result<(), Fault> {
-    let lists = memberships(tx, properties);
-    lists.iter().try_for_each(|(owner, path)| tx.push_ref(owner, path, vm))
+    memberships(tx, properties).iter().try_for_each(|(owner, path)| join(tx, owner, path, vm))
+}
+
+fn join(
+    tx: &mut Transaction,
+    owner: &MoRef,
+    path: &'static StaticPath,
+    vm: &MoRef,
+) -> Result<(), Fault> {
+    tx.push_ref(owner, path, vm)?;
+    if owner.ty().is_a(ty::DistributedVirtualPortgroup) {
+        dvs_ports::expand(tx, owner)?;
+    }
+    Ok(())
 }
 
 fn leave_lists(tx: &mut Transaction, vm: &MoRef, properties: &Object) -> Result<(), Fault> {
@@ -217,7 +230,7 @@ fn settle(
         tx.remove_ref(owner, path, vm)?;
     }
     for (owner, path) in after.iter().filter(|list| !before.contains(list)) {
-        tx.push_ref(owner, path, vm)?;
+        join(tx, owner, path, vm)?;
     }
     let mut totals = Totals::default();
     totals.remove(tx, old);
