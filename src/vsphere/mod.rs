@@ -11,9 +11,11 @@ mod datacenter;
 mod datastore_path;
 mod delays;
 pub mod dispatch;
+mod environment_browser;
 mod extension_manager;
 mod folder;
 mod host;
+mod left_files;
 mod managed_entity;
 pub mod model;
 mod names;
@@ -44,6 +46,7 @@ pub use source::SessionSource;
 const METHODS: &[&[dispatch::Entry]] = &[
     authorization::METHODS,
     datacenter::METHODS,
+    environment_browser::METHODS,
     extension_manager::METHODS,
     property_collector::METHODS,
     folder::METHODS,
@@ -61,4 +64,6 @@ const METHODS: &[&[dispatch::Entry]] = &[
     vm::create::METHODS,
     vm::power::METHODS,
     vm::reconfigure::METHODS,
+    vm::registration::METHODS,
+    vm::template::METHODS,
 ];

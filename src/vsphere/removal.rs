@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::containment;
+use super::left_files;
 use super::model;
 use super::placement;
 use super::vm::{registry, state};
@@ -134,7 +135,9 @@ fn belongings(tx: &Tx<'_>, entity: &MoRef) -> Vec<MoRef> {
         return one(path!(ComputeResource, "environmentBrowser"));
     }
     if of.is_a(ty::Datastore) {
-        return one(path!(Datastore, "browser"));
+        let mut all: Vec<MoRef> = one(path!(Datastore, "browser"));
+        all.extend(left_files::on(tx, entity));
+        return all;
     }
     Vec::new()
 }

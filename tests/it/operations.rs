@@ -2,9 +2,14 @@
 //! what they do, what they refuse, and that everything agrees afterwards.
 
 mod agreement;
+mod clone;
 mod create;
 mod devices;
+mod entities;
+mod hosts;
+mod pools;
 mod power;
+mod reconfigure;
 
 use std::sync::Arc;
 use std::time::Duration;

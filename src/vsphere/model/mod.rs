@@ -33,7 +33,7 @@ pub mod network;
 pub mod options;
 pub mod pool;
 mod privileges;
-mod rename;
+pub mod rename;
 mod service;
 pub mod stamp;
 pub mod tasks;

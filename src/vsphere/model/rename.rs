@@ -71,7 +71,7 @@ fn datastore(
         vm::change(tx, &machine, now, |properties| {
             let slot = const { ty::VirtualMachine.slot("config") };
             if let Some(config) = properties.get(slot) {
-                let moved = moved(config, &format!("[{old}]"), &format!("[{name}]"));
+                let moved = replaced(config, &format!("[{old}]"), &format!("[{name}]"));
                 properties.set(slot, moved);
             }
             Ok(())
@@ -80,8 +80,14 @@ fn datastore(
     Ok(())
 }
 
+/// The object with every path on the datastore called `old` turned into one on `new`.
+pub fn moved(object: &Object, old: &str, new: &str) -> Object {
+    let moved = replaced_in(object, &format!("[{old}]"), &format!("[{new}]"));
+    moved.unwrap_or_else(|| object.clone())
+}
+
 /// The value with every text that starts with `old` starting with `new` instead.
-fn moved(value: &Value, old: &str, new: &str) -> Value {
+fn replaced(value: &Value, old: &str, new: &str) -> Value {
     match value {
         Value::String(text) => match text.strip_prefix(old) {
             Some(rest) => Value::from(format!("{new}{rest}")),
@@ -89,24 +95,24 @@ fn moved(value: &Value, old: &str, new: &str) -> Value {
         },
         Value::Array(array) => {
             let items: Vec<Value> =
-                array.items().iter().map(|item| moved(item, old, new)).collect();
+                array.items().iter().map(|item| replaced(item, old, new)).collect();
             if items.iter().zip(array.items()).all(|(a, b)| a.same(b)) {
                 return value.clone();
             }
             Value::Array(Array::new(array.element(), items))
         }
         Value::Object(object) => {
-            moved_object(object, old, new).map_or_else(|| value.clone(), Value::Object)
+            replaced_in(object, old, new).map_or_else(|| value.clone(), Value::Object)
         }
         _ => value.clone(),
     }
 }
 
-fn moved_object(object: &Object, old: &str, new: &str) -> Option<Object> {
+fn replaced_in(object: &Object, old: &str, new: &str) -> Option<Object> {
     let mut next = None;
     for (slot, value) in object.slots().iter().enumerate() {
         let Some(value) = value else { continue };
-        let other = moved(value, old, new);
+        let other = replaced(value, old, new);
         if !other.same(value) {
             next.get_or_insert_with(|| object.edit()).set(slot, other);
         }

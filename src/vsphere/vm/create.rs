@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::devices::Machine;
 use super::disks::datastore_of_host;
 use super::seats::text;
-use super::{registry, spec};
+use super::{disks, registry, spec};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -16,10 +16,11 @@ use crate::vsphere::datastore_path::{DatastorePath, invalid_path};
 use crate::vsphere::dispatch::{Entry, Handler};
 use crate::vsphere::folder::{free_child_name, require_kind};
 use crate::vsphere::model::Catalog;
+use crate::vsphere::model::device::devices;
 use crate::vsphere::model::folder::FolderKind;
 use crate::vsphere::operation::Operation;
-use crate::vsphere::placement;
 use crate::vsphere::service::Service;
+use crate::vsphere::{left_files, placement};
 use crate::{object, path};
 
 pub(in crate::vsphere) const METHODS: &[Entry] =
@@ -118,6 +119,7 @@ impl Job for Create {
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let new = self.plan(tx)?;
+        disks::account(tx, &new.host, &[], devices(&new.config), &[]);
         registry::insert(tx, &self.catalog, &new).map(|vm| Some(vm.into()))
     }
 }
@@ -169,7 +171,7 @@ pub(super) fn home(
         .filter_map(|path| DatastorePath::parse(path).ok())
         .collect();
     if asked.path.ends_with(".vmx") {
-        if taken.contains(asked) {
+        if taken.contains(asked) || left_files::machine(tx, datastore, asked).is_some() {
             return Err(Fault::new(
                 object!(FileAlreadyExists { file: asked.to_string() }),
                 format!("Cannot complete the operation because the file {asked} already exists"),
@@ -186,7 +188,8 @@ pub(super) fn home(
     });
     folders
         .map(|folder| DatastorePath::new(&asked.datastore, folder))
-        .find(|folder| !taken.iter().any(|held| held.is_within(folder)))
+        .filter(|folder| !taken.iter().any(|held| held.is_within(folder)))
         .map(|folder| folder.join(&format!("{name}.vmx")))
+        .find(|file| left_files::machine(tx, datastore, file).is_none())
         .ok_or_else(|| invalid_path(&asked.to_string()))
 }

@@ -8,7 +8,8 @@ use crate::inventory::Read;
 use crate::schema::ty;
 use crate::value::{EnumValue, MoRef, Object, ObjectBuilder, Value};
 use crate::vsphere::datastore_path::{DatastorePath, invalid_path};
-use crate::vsphere::model::device::shares;
+use crate::vsphere::left_files;
+use crate::vsphere::model::device::{key, shares};
 use crate::{object, path};
 
 /// The datastore called `name` that `host` has mounted.
@@ -23,14 +24,55 @@ pub(super) fn datastore_of_host(
         .find(|datastore| state.text(datastore, path!(Datastore, "name")) == name)
 }
 
-/// The disk of any machine that has this file. Files that no machine uses are
-/// not known: vimsim has no tree of files behind a datastore yet.
-fn disk_with_file(tx: &Tx<'_>, datastore: &MoRef, file: &str) -> Option<Object> {
-    tx.morefs(datastore, path!(Datastore, "vm")).iter().find_map(|vm| {
+/// The disk in this file: one that a machine has, or one that was left.
+fn disk_with_file(tx: &Tx<'_>, datastore: &MoRef, file: &DatastorePath) -> Option<Object> {
+    let text = file.to_string();
+    let of_machine = tx.morefs(datastore, path!(Datastore, "vm")).iter().find_map(|vm| {
         let devices = tx.at(vm, path!(VirtualMachine, "config.hardware.device"))?;
         let mut disks = devices.items().iter().filter_map(Value::as_object);
-        disks.find(|disk| disk.ty().is_a(ty::VirtualDisk) && seats::file(disk) == file).cloned()
-    })
+        disks.find(|disk| disk.ty().is_a(ty::VirtualDisk) && seats::file(disk) == text).cloned()
+    });
+    of_machine.or_else(|| left_files::disk(tx, datastore, file))
+}
+
+/// Files of disks that a change of devices leaves on their datastores, and
+/// that it takes into use; `changes` says which are to be destroyed.
+pub(super) fn account(
+    tx: &mut Tx<'_>,
+    host: &MoRef,
+    before: &[Value],
+    after: &[Value],
+    changes: &[Value],
+) {
+    let disks = |list: &[Value]| -> Vec<Object> {
+        let devices = list.iter().filter_map(Value::as_object);
+        devices.filter(|device| device.ty().is_a(ty::VirtualDisk)).cloned().collect()
+    };
+    let destroyed: Vec<i32> = changes
+        .iter()
+        .filter_map(Value::as_object)
+        .filter(|it| text(it, path!(VirtualDeviceConfigSpec, "fileOperation")) == "destroy")
+        .filter_map(|it| at(it, path!(VirtualDeviceConfigSpec, "device"))?.as_object().map(key))
+        .collect();
+    let (before, after) = (disks(before), disks(after));
+    let has = |list: &[Object], disk: &Object| {
+        list.iter().any(|other| seats::file(other) == seats::file(disk))
+    };
+    let place = |tx: &Tx<'_>, disk: &Object| {
+        let file = DatastorePath::parse(seats::file(disk)).ok()?;
+        Some((datastore_of_host(tx, host, &file.datastore)?, file))
+    };
+    for disk in before.iter().filter(|disk| !has(&after, disk)) {
+        if let (false, Some((datastore, file))) = (destroyed.contains(&key(disk)), place(tx, disk))
+        {
+            left_files::keep_disk(tx, &datastore, &file, disk);
+        }
+    }
+    for disk in after.iter().filter(|disk| !has(&before, disk)) {
+        if let Some((datastore, file)) = place(tx, disk) {
+            left_files::forget_disk(tx, &datastore, &file);
+        }
+    }
 }
 
 fn file_fault(ty: crate::schema::Type, file: &str, message: String) -> Fault {
@@ -82,15 +124,16 @@ impl Bench<'_, '_> {
         let (datastore, file) = self.place_disk(change, backing)?;
         let is_new = !change.file_operation.is_empty();
         let source = match (is_new, parent_file(backing)) {
-            (false, _) => Some((file.to_string(), &datastore)),
-            (true, Some(parent)) => Some((parent.to_owned(), &datastore)),
+            (false, _) => Some((file.clone(), datastore.clone())),
+            (true, Some(parent)) => Some(self.place_of(change, parent)?),
             (true, None) => None,
         };
         let bytes = match source {
             Some((file, datastore)) => {
-                let there = disk_with_file(self.tx, datastore, &file);
+                let there = disk_with_file(self.tx, &datastore, &file);
                 capacity(&there.ok_or_else(|| {
-                    file_fault(ty::FileNotFound, &file, format!("File {file} was not found"))
+                    let message = format!("File {file} was not found");
+                    file_fault(ty::FileNotFound, &file.to_string(), message)
                 })?)
             }
             None => capacity(change.device),
@@ -116,6 +159,13 @@ impl Bench<'_, '_> {
             );
         }
         Ok(())
+    }
+
+    /// A file that is there already, and its datastore.
+    fn place_of(&self, change: &Change<'_>, file: &str) -> Result<(DatastorePath, MoRef), Fault> {
+        let path = DatastorePath::parse(file)?;
+        let datastore = datastore_of_host(self.tx, &self.machine.host, &path.datastore);
+        datastore.map(|datastore| (path, datastore)).ok_or_else(|| change.invalid_backing())
     }
 
     /// Where the disk's file is or will be.
@@ -151,7 +201,7 @@ impl Bench<'_, '_> {
         let file = path.to_string();
         let here = self.devices.iter().any(|device| seats::file(device) == file);
         if change.file_operation == "create"
-            && (here || disk_with_file(self.tx, &datastore, &file).is_some())
+            && (here || disk_with_file(self.tx, &datastore, &path).is_some())
         {
             let message =
                 format!("Cannot complete the operation because the file {file} already exists");

@@ -7,11 +7,13 @@ mod devices;
 mod disks;
 pub(super) mod power;
 pub(super) mod reconfigure;
+pub(super) mod registration;
 pub(super) mod registry;
 pub(super) mod relocate;
 mod seats;
 mod spec;
 pub(super) mod state;
+pub(super) mod template;
 mod vapp_config;
 
 pub(super) use spec::merged;

@@ -1,8 +1,8 @@
 //! `ReconfigVM_Task`: another configuration for a machine.
 
 use super::devices::Machine;
-use super::seats::text;
-use super::{spec, state};
+use super::seats::{at, text};
+use super::{disks, spec, state};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -14,6 +14,7 @@ use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::dispatch::{Entry, Handler};
 use crate::vsphere::managed_entity;
 use crate::vsphere::model;
+use crate::vsphere::model::device::devices;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 
@@ -44,6 +45,11 @@ impl Job for Reconfigure {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let (name, now) = (next_name(tx, &self.vm, &self.spec)?, tx.now());
         let config = next_config(tx, &self.vm, &self.spec)?;
+        let before = state::config(tx, &self.vm)?;
+        let host = state::host(tx, &self.vm)?;
+        let changes = at(&self.spec, path!(VirtualMachineConfigSpec, "deviceChange"));
+        let changes = changes.map_or(&[][..], Value::items);
+        disks::account(tx, &host, devices(&before), devices(&config), changes);
         tx.set(&self.vm, path!(VirtualMachine, "config"), config)?;
         match name {
             Some(name) => model::rename(tx, &self.vm, &name, now)?,

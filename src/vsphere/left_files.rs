@@ -1,0 +1,63 @@
+//! Files on datastores that no machine uses: the configuration of a machine
+//! that was unregistered, a disk that was taken out and kept.
+//!
+//! They are objects of the inventory that nothing refers to, so they change
+//! together with everything else, and clients see them only by using their
+//! path. The space they take is not counted.
+
+use super::datastore_path::DatastorePath;
+use crate::engine::Tx;
+use crate::inventory::Read;
+use crate::schema::{Type, ty};
+use crate::value::{MoRef, Object};
+
+/// What stands for the file: named by the datastore's reference, which stays
+/// when the datastore gets another name.
+fn file(kind: Type, datastore: &MoRef, path: &DatastorePath) -> MoRef {
+    MoRef::new(kind, &format!("{}/{}", datastore.id(), path.path))
+}
+
+/// Keeps the configuration of a machine that leaves the inventory.
+pub(super) fn keep_machine(
+    tx: &mut Tx<'_>,
+    datastore: &MoRef,
+    path: &DatastorePath,
+    config: Object,
+) {
+    tx.insert(file(ty::VirtualMachineConfigInfo, datastore, path), config);
+}
+
+/// The configuration that was kept under the path.
+pub(super) fn machine(tx: &Tx<'_>, datastore: &MoRef, path: &DatastorePath) -> Option<Object> {
+    tx.get(&file(ty::VirtualMachineConfigInfo, datastore, path)).cloned()
+}
+
+/// The machine is in the inventory again.
+pub(super) fn forget_machine(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath) {
+    tx.remove(&file(ty::VirtualMachineConfigInfo, datastore, path));
+}
+
+/// Keeps a disk that a machine no longer has.
+pub(super) fn keep_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath, disk: &Object) {
+    tx.insert(file(ty::VirtualDisk, datastore, path), disk.clone());
+}
+
+/// The disk that was kept under the path.
+pub(super) fn disk(tx: &Tx<'_>, datastore: &MoRef, path: &DatastorePath) -> Option<Object> {
+    tx.get(&file(ty::VirtualDisk, datastore, path)).cloned()
+}
+
+/// A machine has the disk again.
+pub(super) fn forget_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath) {
+    tx.remove(&file(ty::VirtualDisk, datastore, path));
+}
+
+/// All that is left on a datastore.
+pub(super) fn on(tx: &Tx<'_>, datastore: &MoRef) -> Vec<MoRef> {
+    let kinds = [ty::VirtualMachineConfigInfo, ty::VirtualDisk];
+    let is_on_it = |mo: &MoRef| {
+        let rest = mo.id().strip_prefix(datastore.id());
+        kinds.contains(&mo.ty()) && rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    tx.iter().map(|(mo, _)| mo).filter(|mo| is_on_it(mo)).cloned().collect()
+}
