@@ -18,6 +18,9 @@ pub enum StartError {
     /// The port or the certificate.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The saved inventory.
+    #[error("cannot load the inventory: {0}")]
+    Load(#[from] wire::soap::LoadError),
     /// The inventory that was asked for.
     #[error("cannot make the inventory: {0}")]
     Inventory(String),
@@ -33,8 +36,14 @@ pub(crate) struct Bound {
 impl Bound {
     /// Makes the inventory and takes the port.
     pub(crate) async fn new(config: Config) -> Result<Self, StartError> {
-        let service = Service::new(config.clone())
-            .map_err(|fault| StartError::Inventory(fault.to_string()))?;
+        let service = match &config.load {
+            None => Service::new(config.clone()),
+            Some(folder) => {
+                let contents = wire::soap::saved::read(folder)?;
+                Service::with_saved(config.clone(), &contents)
+            }
+        };
+        let service = service.map_err(|fault| StartError::Inventory(fault.to_string()))?;
         let server = Server::bind(&config, wire::router(&service)).await?;
         Ok(Self { server, service })
     }

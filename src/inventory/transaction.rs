@@ -62,6 +62,12 @@ impl Transaction {
         number
     }
 
+    /// Lets the counter behind generated ids go on after `last`, unless it is
+    /// further already.
+    pub fn skip_numbers(&mut self, last: u64) {
+        self.next_id = self.next_id.max(last.saturating_add(1));
+    }
+
     /// Adds an object with its properties; an object of that name is replaced.
     pub fn insert(&mut self, mo: MoRef, properties: Object) {
         let known = self.objects.contains_key(&mo);

@@ -21,11 +21,11 @@ use crate::config::{ClockMode, Config};
 use crate::engine::{Busy, Clock, Engine, Settings, TaskSpec};
 use crate::fault::Fault;
 use crate::ids::Ids;
-use crate::inventory::{Read, Snapshot, Store};
+use crate::inventory::{Read, Snapshot, Store, Transaction};
 use crate::path;
 use crate::schema::{Method, Type, Version, ty};
 use crate::task::Reason;
-use crate::value::{DateTime, MoRef, Str, Value};
+use crate::value::{DateTime, MoRef, Object, Str, Value};
 
 /// The well-known objects that vimsim itself has to find.
 #[derive(Clone, Debug)]
@@ -74,6 +74,25 @@ pub struct Service {
 impl Service {
     /// A server with the inventory that `config` describes.
     pub fn new(config: Config) -> Result<Arc<Self>, Fault> {
+        let options = model_options(&config);
+        Self::with_inventory(config, &options, |tx, catalog| {
+            model::build_with(tx, catalog, &options)
+        })
+    }
+
+    /// A server with an inventory that was saved elsewhere: an `ObjectContent`
+    /// for each object.
+    pub fn with_saved(config: Config, contents: &[Object]) -> Result<Arc<Self>, Fault> {
+        let esx = model::is_host(contents);
+        let options = model::ModelOptions { esx, ..model_options(&config) };
+        Self::with_inventory(config, &options, |tx, catalog| model::load(tx, catalog, contents))
+    }
+
+    fn with_inventory(
+        config: Config,
+        options: &model::ModelOptions,
+        build: impl FnOnce(&mut Transaction, &Catalog) -> Result<(), Fault>,
+    ) -> Result<Arc<Self>, Fault> {
         let version = Version::at_most(&config.api_version)
             .ok_or_else(|| Fault::system_error("the API version is not known"))?;
         let ids = Arc::new(config.seed.map_or_else(Ids::random, Ids::seeded));
@@ -83,9 +102,8 @@ impl Service {
         };
         let store = Arc::new(Store::new());
         let now = clock.now();
-        let options = model_options(&config);
-        let catalog = Arc::new(Catalog::new(&options, now)?);
-        store.commit(|tx| model::build_with(tx, &catalog, &options))?;
+        let catalog = Arc::new(Catalog::new(options, now)?);
+        store.commit(|tx| build(tx, &catalog))?;
         let content = Content::read(&store.snapshot())
             .ok_or_else(|| Fault::system_error("the inventory has no service content"))?;
         let authorization = Authorization::new(&config, &store, &content.root_folder)?;

@@ -28,6 +28,7 @@ pub mod guest_os;
 pub mod host;
 pub mod identity;
 mod links;
+mod loaded;
 mod mould;
 pub mod network;
 pub mod options;
@@ -42,6 +43,7 @@ pub mod vm;
 
 pub use build::{build, build_with};
 pub use catalog::Catalog;
+pub use loaded::{is_host, load};
 pub use options::ModelOptions;
 pub use rename::rename;
 

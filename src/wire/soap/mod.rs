@@ -12,7 +12,7 @@
 //! - [`error`]: what is wrong with a request, and where
 //! - [`encode`]: values, [`envelope`]: requests, responses, faults
 //! - [`scalar`]: texts of the simple types
-//! - `http`: `POST /sdk`; `schema`: the WSDL files and the list of versions
+//! - `saved`: inventories in files; `http`: `POST /sdk`; `schema`: the WSDL files and the list of versions
 
 mod decode;
 mod encode;
@@ -21,6 +21,7 @@ mod error;
 pub(crate) mod http;
 mod reader;
 mod request;
+pub(crate) mod saved;
 mod scalar;
 pub(crate) mod schema;
 
@@ -28,3 +29,4 @@ pub use envelope::{encode_fault, encode_request, encode_response};
 pub use error::{DecodeError, Place, Problem};
 pub use reader::Limits;
 pub use request::{Header, Request, decode_request};
+pub use saved::LoadError;
