@@ -25,8 +25,11 @@ const SUITE: Duration = Duration::from_secs(100);
 /// Fetching packages and building govc's commands takes half a minute when nothing is cached.
 const SETUP: Duration = Duration::from_secs(600);
 
-/// A server whose power-offs take a while.
-const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500"];
+/// A server whose power-offs take a while, and whose clones nobody waits for.
+const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500,CloneVM:30000"];
+/// A server with at least one of everything that the flags can ask for.
+const ALL_KINDS: &[&str] =
+    &["-folder=1", "-pod=1", "-app=1", "-pool=2", "-ds=2", "-pg=2", "-pg-nsx=1", "-nsx=1"];
 /// A server with one account.
 const LOCKED: &[&str] = &["-username", "root", "-password", "secret"];
 
@@ -64,13 +67,13 @@ mod pyvmomi {
     }
 
     #[test]
-    fn slow_power_off() {
+    fn slow_tasks() {
         python("pyvmomi", "slow", SLOW);
     }
 }
 
 mod zeep {
-    use super::python;
+    use super::{ALL_KINDS, python};
 
     #[test]
     fn by_the_served_wsdl() {
@@ -80,6 +83,16 @@ mod zeep {
     #[test]
     fn everything_fits_the_served_schema() {
         python("zeep", "schema", &[]);
+    }
+
+    #[test]
+    fn everything_of_a_host_fits_the_served_schema() {
+        python("zeep", "schema", &["-esx"]);
+    }
+
+    #[test]
+    fn everything_that_can_be_modelled_fits_the_served_schema() {
+        python("zeep", "schema", ALL_KINDS);
     }
 }
 
@@ -112,7 +125,7 @@ mod govmomi {
     }
 
     #[test]
-    fn slow_power_off() {
+    fn slow_tasks() {
         go("TestSlow", SLOW);
     }
 }
@@ -133,6 +146,11 @@ mod govc {
     #[test]
     fn tasks() {
         go("TestGovc/tasks", &[]);
+    }
+
+    #[test]
+    fn esx() {
+        go("TestGovc/esx", &["-esx"]);
     }
 }
 

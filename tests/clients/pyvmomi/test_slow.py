@@ -1,4 +1,4 @@
-"""A server whose PowerOffVM_Task takes its time: -method-delay PowerOffVM:1500."""
+"""A server whose tasks take their time: -method-delay PowerOffVM:1500,CloneVM:30000."""
 
 from pyVim.task import WaitForTask
 from pyVmomi import vim, vmodl
@@ -6,7 +6,7 @@ from pyVmomi import vim, vmodl
 from vcenter import LoggedIn, State, Watcher, changes
 
 
-class SlowPowerOff(LoggedIn):
+class Slow(LoggedIn):
     def test_watched_by_another(self):
         vm = self.find(vim.VirtualMachine, "DC0_H0_VM0")
         task = vm.PowerOffVM_Task()
@@ -50,3 +50,25 @@ class SlowPowerOff(LoggedIn):
         self.assertEqual(next(seen), {"runtime.powerState": "poweredOff"})
         self.assertEqual(task.info.state, State.success)
         seen.close()
+
+    def test_cancelled_work_leaves_nothing(self):
+        vm = self.find(vim.VirtualMachine, "DC0_C0_RP0_VM0")
+        before = list(vm.parent.childEntity)
+        spec = vim.vm.CloneSpec(location=vim.vm.RelocateSpec(), powerOn=False, template=False)
+        task = vm.CloneVM_Task(folder=vm.parent, name="cancelled", spec=spec)
+        self.assertTrue(task.info.cancelable)
+        task.CancelTask()
+        with self.assertRaises(vmodl.fault.RequestCanceled):
+            WaitForTask(task)
+        info = task.info
+        self.assertEqual((info.state, info.cancelled), (State.error, True))
+        self.assertIsNone(info.result)
+        self.assertEqual(list(vm.parent.childEntity), before)
+        with self.assertRaises(vim.fault.InvalidState):
+            task.CancelTask()
+
+    def test_what_cannot_be_cancelled(self):
+        task = self.find(vim.VirtualMachine, "DC0_C0_RP0_VM0").PowerOffVM_Task()
+        with self.assertRaises(vmodl.fault.NotSupported):
+            task.CancelTask()
+        WaitForTask(task)
