@@ -65,5 +65,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     vm::power::METHODS,
     vm::reconfigure::METHODS,
     vm::registration::METHODS,
+    vm::relocate::METHODS,
     vm::template::METHODS,
+    vm::upkeep::METHODS,
 ];

@@ -10,6 +10,7 @@ mod hosts;
 mod pools;
 mod power;
 mod reconfigure;
+mod relocate;
 
 use std::sync::Arc;
 use std::time::Duration;

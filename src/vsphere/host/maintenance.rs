@@ -17,7 +17,7 @@ use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Entry, Handler};
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
-use crate::vsphere::vm::{relocate::Migrate, state};
+use crate::vsphere::vm::{relocate::Relocate, state};
 use crate::vsphere::{model, placement};
 
 pub(in crate::vsphere) const METHODS: &[Entry] = &[
@@ -87,7 +87,7 @@ impl Enter {
                 others.sort_by_key(|host| host == &to);
                 let mut spec = self.migration.clone().on(vm.clone());
                 spec.parent = Some(task.id);
-                tx.submit(spec, Box::new(Migrate { vm, host: to }))?;
+                tx.submit(spec, Box::new(Relocate::to_host(vm, to)))?;
             }
         }
         Ok(())

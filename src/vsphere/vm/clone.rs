@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::create::{check_place, home};
 use super::devices::Machine;
-use super::disks::no_disk_space;
-use super::seats::{at, number, text};
+use super::disks::{invalid_datastore, no_disk_space, taken_at_once};
+use super::relocate::locators;
+use super::seats::{at, text};
 use super::{registry, spec, state};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
@@ -119,18 +120,6 @@ impl Clone {
         used.into_iter().find(is_it).ok_or_else(|| invalid_datastore(None, &name))
     }
 
-    /// The datastores that disks are sent to one by one, by the disk's key.
-    fn locators(&self) -> HashMap<i32, MoRef> {
-        let list = at(&self.spec, path!(VirtualMachineCloneSpec, "location.disk"));
-        let list = list.map_or(&[][..], Value::items).iter().filter_map(Value::as_object);
-        list.filter_map(|locator| {
-            let disk = at(locator, path!(VirtualMachineRelocateSpecDiskLocator, "diskId"))?;
-            let datastore = at(locator, path!(VirtualMachineRelocateSpecDiskLocator, "datastore"))?;
-            Some((disk.as_i32()?, datastore.as_moref()?.clone()))
-        })
-        .collect()
-    }
-
     /// The host: the one asked for, or the source's if it is in the pool's
     /// compute resource, or the best of those.
     fn place(&self, tx: &Tx<'_>, datastores: &[MoRef]) -> Result<MoRef, Fault> {
@@ -163,7 +152,8 @@ impl Clone {
         let name = free_child_name(tx, &self.folder, &self.name)?;
         let original = self.original(tx)?;
         let datastore = self.datastore(tx, &original)?;
-        let mut placed = self.locators();
+        let location = at(&self.spec, path!(VirtualMachineCloneSpec, "location"));
+        let mut placed = location.and_then(Value::as_object).map(locators).unwrap_or_default();
         placed.retain(|_, to| *to != datastore);
         let mut datastores = vec![datastore.clone()];
         datastores.extend(placed.values().cloned());
@@ -263,7 +253,7 @@ impl Clone {
                 };
                 count += 1;
                 let disk = self.own_file(tx, device, &file, to);
-                *taken.entry(to.clone()).or_default() += thick_bytes(&disk);
+                *taken.entry(to.clone()).or_default() += taken_at_once(&disk);
                 disk.into()
             })
             .collect();
@@ -357,25 +347,4 @@ fn own_address(tx: &mut Tx<'_>, card: &Object) -> Object {
         next.set(slot, connectable(false));
     }
     next.finish()
-}
-
-/// The bytes that a disk takes before anything is written to it.
-fn thick_bytes(disk: &Object) -> i64 {
-    let backing = disk.at(path!(VirtualDevice, "backing")).and_then(Value::as_object);
-    let thin =
-        backing.and_then(|it| at(it, path!(VirtualDiskFlatVer2BackingInfo, "thinProvisioned")));
-    match thin.and_then(Value::as_bool) {
-        Some(false) => number(disk, path!(VirtualDisk, "capacityInBytes")).unwrap_or_default(),
-        _ => 0,
-    }
-}
-
-fn invalid_datastore(datastore: Option<&MoRef>, name: &str) -> Fault {
-    Fault::new(
-        object!(InvalidDatastore {
-            datastore: datastore,
-            name: (!name.is_empty()).then_some(name),
-        }),
-        "Operation failed since the datastore is not accessible from the host.",
-    )
 }

@@ -365,3 +365,20 @@ pub(super) fn no_disk_space(file: &str, datastore: &str) -> Fault {
         format!("Insufficient disk space on datastore '{datastore}'."),
     )
 }
+
+/// The bytes that a disk takes before anything is written to it.
+pub(super) fn taken_at_once(disk: &Object) -> i64 {
+    let backing = at(disk, path!(VirtualDevice, "backing")).and_then(Value::as_object);
+    if backing.is_none_or(is_thin) { 0 } else { capacity(disk) }
+}
+
+/// The datastore does not exist for the host.
+pub(super) fn invalid_datastore(datastore: Option<&MoRef>, name: &str) -> Fault {
+    Fault::new(
+        object!(InvalidDatastore {
+            datastore: datastore,
+            name: (!name.is_empty()).then_some(name),
+        }),
+        "Operation failed since the datastore is not accessible from the host.",
+    )
+}

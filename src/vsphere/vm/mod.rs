@@ -14,6 +14,7 @@ mod seats;
 mod spec;
 pub(super) mod state;
 pub(super) mod template;
+pub(super) mod upkeep;
 mod vapp_config;
 
 pub(super) use spec::merged;

@@ -85,10 +85,3 @@ pub(in crate::vsphere) fn move_to_pool(
         Ok(())
     })
 }
-
-/// Registers a machine on another host of the same compute resource.
-pub(super) fn move_to_host(tx: &mut Tx<'_>, vm: &MoRef, host: &MoRef) -> Result<(), Fault> {
-    let now = tx.now();
-    tx.set(vm, path!(VirtualMachine, "runtime.host"), host)?;
-    model::vm::refresh(tx, vm, now)
-}
