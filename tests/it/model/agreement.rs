@@ -6,8 +6,9 @@ use vimsim::inventory::{Read, Snapshot};
 use vimsim::path;
 use vimsim::schema::{Type, ty};
 use vimsim::value::{MoRef, Value};
+use vimsim::vsphere::model::ModelOptions;
 
-use super::{all, at, fields, number, one, refs};
+use super::{all, at, fields, inventory, number, one, refs};
 
 /// Two names of one thing: the type, and the two paths.
 const SAME: &[(Type, &str, &str)] = &[
@@ -230,6 +231,24 @@ fn sums_add_up(name: &str, read: &Snapshot) {
 fn the_inventory_agrees_with_itself() {
     for (name, read) in all() {
         check(name, &read);
+    }
+}
+
+#[test]
+fn whatever_is_left_out_the_rest_is_whole() {
+    let none = ModelOptions::vcenter();
+    for (name, options, machines) in [
+        ("no datacenter", ModelOptions { dc: 0, ..none.clone() }, 0),
+        ("no datastore", ModelOptions { ds: 0, ..none.clone() }, 0),
+        ("clusters without hosts", ModelOptions { host: 0, ..none.clone() }, 2),
+        ("no hosts", ModelOptions { cluster: 0, standalone_host: 0, ..none.clone() }, 0),
+        ("no machines", ModelOptions { vm: 0, ..none.clone() }, 0),
+        ("only NSX", ModelOptions { pg: 0, pg_nsx: 1, ..none.clone() }, 4),
+        ("old", ModelOptions { api_version: "6.5".to_owned(), ..none }, 4),
+    ] {
+        let read = inventory(&options);
+        check(name, &read);
+        assert_eq!(read.of_type(ty::VirtualMachine).count(), machines, "{name}");
     }
 }
 
