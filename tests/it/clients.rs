@@ -67,6 +67,11 @@ mod pyvmomi {
     }
 
     #[test]
+    fn ten_watchers_of_a_hundred_tasks() {
+        python("pyvmomi", "watchers", &[]);
+    }
+
+    #[test]
     fn slow_tasks() {
         python("pyvmomi", "slow", SLOW);
     }
@@ -122,6 +127,11 @@ mod govmomi {
     #[test]
     fn task() {
         go("TestTask", &[]);
+    }
+
+    #[test]
+    fn ten_watchers_of_a_hundred_tasks() {
+        go("TestWatchers", &[]);
     }
 
     #[test]
