@@ -7,14 +7,20 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{Config, Export};
+use crate::config::{Access, Config, Export};
 use crate::server::Server;
 
 /// Writes the line for scripts and the line for people. The future ends only if the first cannot
 /// be written: then nobody could find the server.
 pub(super) fn announce(config: &Config, server: &Server) -> impl Future<Output = String> + use<> {
-    let username = config.login.username.as_deref().unwrap_or("user");
-    let password = config.login.password.as_deref().unwrap_or("pass");
+    let listed = config.access.as_ref().filter(|_| config.login.username.is_none());
+    let (username, password) = match listed.and_then(Access::first_administrator) {
+        Some((name, user)) => (name, user.password.as_deref()),
+        None => {
+            (config.login.username.as_deref().unwrap_or("user"), config.login.password.as_deref())
+        }
+    };
+    let password = password.unwrap_or("pass");
     let url = server.url_with_login(username, password);
     let line = format!("export GOVC_URL={url} GOVC_SIM_PID={}\n", std::process::id());
     tracing::info!("vimsim {} is ready at {}", env!("CARGO_PKG_VERSION"), server.url());

@@ -124,6 +124,19 @@ impl Access {
         }
         Ok(access)
     }
+
+    /// The user to begin with: the first who is an administrator of everything,
+    /// or just the first.
+    pub fn first_administrator(&self) -> Option<(&str, &User)> {
+        let named = self.permissions.iter().filter(|permission| {
+            permission.role == "Admin" && permission.propagate && permission.entity == "/"
+        });
+        named
+            .filter_map(|permission| self.users.get_key_value(permission.user.as_ref()?))
+            .chain(&self.users)
+            .next()
+            .map(|(name, user)| (name.as_str(), user))
+    }
 }
 
 #[cfg(test)]
@@ -142,6 +155,20 @@ mod tests {
         };
         assert_eq!(access.permissions, [expected]);
         Ok(())
+    }
+
+    #[test]
+    fn one_begins_as_administrator() -> Result<(), AccessError> {
+        let users = r#"{"users": {"ann": {}, "root": {}}"#;
+        let first = |rest: &str| {
+            let access = Access::parse(&format!("{users}{rest}}}"))?;
+            Ok(access.first_administrator().map(|(name, _)| name.to_owned()))
+        };
+        let root = r#", "permissions": [{"user": "root", "role": "Admin"}]"#;
+        assert_eq!(first(root)?.as_deref(), Some("root"));
+        assert_eq!(first("")?.as_deref(), Some("ann"));
+        assert_eq!(Access::default().first_administrator(), None);
+        Ok::<_, AccessError>(())
     }
 
     #[test]

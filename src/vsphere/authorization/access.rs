@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::guard::{Guard, guard};
-use super::policy::{Memory, Rights, Roles, VIEW, parents};
+use super::policy::{Memory, Rights, Roles, VIEW, parents, whole};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::object;
@@ -63,7 +63,10 @@ impl Access {
             return roles.clone();
         }
         let mut roles = self.rights.roles_on(&*self.state, entity, &mut known.inherited);
-        if roles.is_empty() && self.above().contains(entity) {
+        let is_above = |mo: &MoRef| self.above().contains(mo);
+        if roles.is_empty()
+            && (is_above(entity) || whole(&*self.state, entity).is_some_and(|mo| is_above(&mo)))
+        {
             roles.push(VIEW);
         }
         known.roles.insert(entity.clone(), roles.clone());
@@ -91,7 +94,7 @@ impl Access {
 
     /// What guards `mo` against this caller.
     pub fn guard(&self, mo: &MoRef) -> Guard {
-        guard(&self.state, mo, |name| self.is_caller(name))
+        guard(&self.state, self.rights.root(), mo, |name| self.is_caller(name))
     }
 
     /// Whether `name` is the caller's.

@@ -17,7 +17,8 @@ pub enum Guard {
     Own,
 }
 
-/// What guards `mo`; `is_caller` knows the caller's name.
+/// What guards `mo` on a server with this root folder; `is_caller` knows the
+/// caller's name.
 ///
 /// - an entity: itself
 /// - a task: the entity that it is about. When that is gone, the root folder;
@@ -27,13 +28,18 @@ pub enum Guard {
 /// - a host's manager: the host; a browser: the datastore, host or compute
 ///   resource whose it is
 /// - everything else, the objects of sessions among them: the server
-pub(super) fn guard(state: &Snapshot, mo: &MoRef, is_caller: impl Fn(&str) -> bool) -> Guard {
+pub(super) fn guard(
+    state: &Snapshot,
+    root: &MoRef,
+    mo: &MoRef,
+    is_caller: impl Fn(&str) -> bool,
+) -> Guard {
     let of = mo.ty();
     if of.is_a(ty::ManagedEntity) {
         return Guard::Entity(mo.clone());
     }
     if of == ty::Task {
-        return task(state, mo, is_caller);
+        return task(state, root, mo, is_caller);
     }
     let named: Option<&StaticPath> = if of == ty::VirtualMachineSnapshot {
         Some(path!(VirtualMachineSnapshot, "vm"))
@@ -71,15 +77,18 @@ fn entity(found: Option<MoRef>) -> Guard {
     found.filter(|mo| mo.ty().is_a(ty::ManagedEntity)).map_or(Guard::Server, Guard::Entity)
 }
 
-fn task(state: &Snapshot, mo: &MoRef, is_caller: impl Fn(&str) -> bool) -> Guard {
+fn task(state: &Snapshot, root: &MoRef, mo: &MoRef, is_caller: impl Fn(&str) -> bool) -> Guard {
     let task = tasks_in(state).and_then(|tasks| tasks.find(mo));
     let entity = task.and_then(|task| task.entity.as_ref());
     match entity.filter(|entity| state.exists(entity)) {
         Some(about) if about.ty().is_a(ty::ManagedEntity) => Guard::Entity(about.clone()),
-        Some(about) if about.ty() != ty::Task => guard(state, about, is_caller),
+        Some(about) if about.ty() != ty::Task => match guard(state, root, about, is_caller) {
+            Guard::Server => Guard::Entity(root.clone()),
+            other => other,
+        },
         _ => match task.and_then(|task| task.owner.as_deref()) {
             Some(owner) if is_caller(owner) => Guard::Own,
-            _ => Guard::Server,
+            _ => Guard::Entity(root.clone()),
         },
     }
 }

@@ -97,6 +97,7 @@ pub struct Policy {
     pub root: MoRef,
     /// Whether everyone whom no permission names is an administrator.
     pub open: bool,
+    restricts_nobody: bool,
     rights: Mutex<HashMap<Str, Option<Arc<Rights>>>>,
 }
 
@@ -112,12 +113,15 @@ impl Policy {
         root: MoRef,
         open: bool,
     ) -> Self {
-        Self { roles, grants, directory, root, open, rights: Mutex::default() }
+        let restricts_nobody =
+            open && grants.values().flat_map(|grants| &**grants).all(|it| it.role == ADMIN);
+        let rights = Mutex::default();
+        Self { roles, grants, directory, root, open, restricts_nobody, rights }
     }
 
     /// Whether nobody is kept from anything.
     pub fn restricts_nobody(&self) -> bool {
-        self.open && self.grants.values().flat_map(|grants| &**grants).all(|it| it.role == ADMIN)
+        self.restricts_nobody
     }
 
     /// The role with this name, in any case.

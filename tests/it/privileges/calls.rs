@@ -207,6 +207,31 @@ fn passwords_are_checked_and_who_sees_nothing_stays_out() {
 }
 
 #[test]
+fn an_extension_is_an_administrator() {
+    let service = server(Some(
+        r#"{"users": {"root": {}}, "permissions": [{"user": "root", "role": "Admin"}]}"#,
+    ));
+    let root = Client::of(&service, "root");
+    let extension = object!(Extension {
+        description: object!(Description { label: "x", summary: "x" }),
+        key: "com.example.x",
+        version: "1",
+        lastHeartbeatTime: service.engine().now(),
+    });
+    let extensions = MoRef::new(ty::ExtensionManager, "ExtensionManager");
+    root.call(&extensions, args!(RegisterExtension, extension: extension)).unwrap();
+    let mut client = Client { service, session: None };
+    client.login_extension("com.example.x");
+    assert!(passes(&client.call(&client.at(VM), args!(PowerOffVM_Task))));
+}
+
+#[test]
+fn what_old_clients_do_not_know_is_newer_than_they_are() {
+    let field = ty::NoPermission.field("missingPrivileges").unwrap().1;
+    assert_eq!(field.since().as_str(), "7.0.3.2");
+}
+
+#[test]
 fn without_users_everyone_may_do_everything() {
     let service = server(None);
     let anyone = Client::of(&service, "anyone");

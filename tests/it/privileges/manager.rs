@@ -269,6 +269,45 @@ fn users_and_groups_are_found() {
 }
 
 #[test]
+fn a_host_by_itself_knows_no_domains_and_answers_less() {
+    let config = vimsim::Config { esx: true, ..vimsim::Config::default() };
+    let service = vimsim::vsphere::Service::new(config).unwrap();
+    let root = Client::of(&service, "root");
+    let manager = MoRef::new(ty::AuthorizationManager, "ha-authmgr");
+    let all = short(root.call(&manager, args!(RetrieveAllPermissions)).unwrap().as_ref());
+    let top = root.root_folder();
+    assert_eq!(all, ["dcui", "root", "vpxuser"].map(|name| format!("{name} -1 {}", top.id())));
+    let asked = texts(&["System.Read"]);
+    let has = args!(HasPrivilegeOnEntity, entity: &top, sessionId: "x", privId: asked);
+    assert_eq!(root.refused(&manager, has).ty(), ty::NotSupported);
+    let directory = MoRef::new(ty::UserDirectory, "ha-user-directory");
+    let search = args!(RetrieveUserGroups, domain: "vsphere.local", searchStr: "",
+        exactMatch: false, findUsers: true, findGroups: false);
+    assert_eq!(root.refused(&directory, search).ty(), ty::NotSupported);
+}
+
+#[test]
+fn the_users_file_is_read_by_its_flag() {
+    let parse = |text: &str| {
+        let file = std::env::temp_dir().join(format!(
+            "vimsim-users-{}-{}.json",
+            std::process::id(),
+            text.len()
+        ));
+        std::fs::write(&file, text).unwrap();
+        let arguments = ["vimsim".into(), "-users".into(), file.clone().into_os_string()];
+        let parsed = vimsim::cli::parse(arguments);
+        std::fs::remove_file(&file).unwrap();
+        parsed
+    };
+    let good = parse(r#"{"users": {"ann": {"groups": ["a"]}}}"#).unwrap();
+    let vimsim::cli::Invocation::Serve(config) = good else { panic!("{good:?}") };
+    assert_eq!(config.access.unwrap().users["ann"].groups, ["a"]);
+    let bad = parse(r#"{"users": ["ann"]}"#).unwrap_err();
+    assert!(bad.to_string().contains("-users"), "{bad}");
+}
+
+#[test]
 fn mistakes_in_the_users_file_are_found_at_the_start() {
     for (users, word) in [
         (r#"{"permissions": [{"user": "x", "role": "Admin"}]}"#, "user x"),

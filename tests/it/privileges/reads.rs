@@ -76,6 +76,8 @@ fn the_effective_role_is_the_callers() {
     assert_eq!(role("owner", VM), [-1]);
     assert_eq!(role("owner", "/DC0/vm"), [-3]);
     assert_eq!(role("owner", "/"), [-3]);
+    // The host of a standalone compute resource is seen with it.
+    assert_eq!(role("owner", "/DC0/host/DC0_H0/DC0_H0"), [-3]);
 }
 
 #[test]
@@ -102,6 +104,8 @@ fn who_destroys_something_can_still_wait_for_the_task() {
     let [own, foreign] = ["owner", "root"].map(|user| long_task(&owner, &vm, user));
     service.engine().commit(|tx| Ok(tx.remove(&vm))).unwrap();
     assert!(owner.fetch(&own, "info").is_ok());
+    let refused = owner.fetch(&foreign, "info").unwrap_err();
+    assert_eq!(lacking(&refused), (owner.root_folder(), "System.Read".to_owned()));
     assert!(Client::of(&service, "root").fetch(&foreign, "info").is_ok());
     // Nothing of the owner's is left to see, but the session goes on.
     let tasks = service.content().task_manager.clone();

@@ -103,6 +103,14 @@ impl Client {
         Ok(())
     }
 
+    pub(super) fn login_extension(&mut self, key: &str) {
+        let this = self.service.content().session_manager.clone();
+        let args = args!(LoginExtensionByCertificate, extensionKey: key);
+        let call = self.prepare(&this, args);
+        now(self.service.call(&call)).unwrap();
+        self.session = call.caller.began.get().cloned();
+    }
+
     fn prepare(&self, this: &MoRef, (method, args): Args) -> Call {
         let mut caller = Caller::anonymous(self.service.version());
         caller.session = self.session.clone();
