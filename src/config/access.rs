@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn one_begins_as_administrator() -> Result<(), AccessError> {
         let users = r#"{"users": {"ann": {}, "root": {}}"#;
-        let first = |rest: &str| {
+        let first = |rest: &str| -> Result<Option<String>, AccessError> {
             let access = Access::parse(&format!("{users}{rest}}}"))?;
             Ok(access.first_administrator().map(|(name, _)| name.to_owned()))
         };
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(first(root)?.as_deref(), Some("root"));
         assert_eq!(first("")?.as_deref(), Some("ann"));
         assert_eq!(Access::default().first_administrator(), None);
-        Ok::<_, AccessError>(())
+        Ok(())
     }
 
     #[test]
