@@ -40,7 +40,7 @@ pub use subscriptions::Subscriptions;
 pub use wait::{Collector, Limits, Wait};
 
 use crate::fault::Fault;
-use crate::schema::Field;
+use crate::schema::{Field, Version};
 use crate::value::{MoRef, Object};
 
 /// What one caller sees at one moment.
@@ -56,6 +56,12 @@ pub trait Source {
     /// Whether the caller may read a property of `mo`; the fault goes into the
     /// missing set.
     fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault>;
+
+    /// The API version that the caller speaks: it knows no property that came
+    /// later.
+    fn speaks(&self) -> Version {
+        Version::NEWEST
+    }
 
     /// The moment: a number that is another one whenever anything that
     /// [`Source::get`] shows may be another. What a filter reads before it has

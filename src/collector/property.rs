@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::schema::{Field, Path, Step, Type};
+use crate::schema::{Field, Path, Step, Type, Version};
 use crate::value::{Array, Object, Str, Value};
 
 /// One property that a filter names, resolved against the type it is named for.
@@ -126,6 +126,8 @@ pub(super) struct Selection {
     pub(super) ty: Type,
     pub(super) all: bool,
     pub(super) properties: Vec<Property>,
+    /// What "all" is to the client: nothing newer than this.
+    pub(super) version: Version,
 }
 
 /// What a filter reports of the objects of one concrete type.
@@ -142,8 +144,9 @@ impl Plan {
         let mut matching = selections.iter().filter(|selection| ty.is_a(selection.ty)).peekable();
         matching.peek()?;
         let mut properties: Vec<Property> = Vec::new();
-        if matching.clone().any(|selection| selection.all) {
-            properties.extend((0..ty.fields().len()).filter_map(|slot| Property::whole(ty, slot)));
+        if let Some(all) = matching.clone().find(|selection| selection.all) {
+            let known = ty.fields().iter().enumerate().filter(|(_, f)| f.since() <= all.version);
+            properties.extend(known.filter_map(|(slot, _)| Property::whole(ty, slot)));
         }
         properties.extend(matching.flat_map(|selection| &selection.properties).cloned());
         let mut known: HashSet<Arc<[Step]>> = HashSet::with_capacity(properties.len());

@@ -10,7 +10,7 @@ use super::spec::{self, FilterSpec};
 use super::traverse;
 use crate::fault::Fault;
 use crate::object;
-use crate::schema::{Type, ty};
+use crate::schema::{Type, Version, ty};
 use crate::value::{Array, MoRef, Object, Str, Value};
 
 /// Several specifications that are answered together.
@@ -41,6 +41,13 @@ impl Request {
         }
         let plans = specs.iter().map(|_| Plans::default()).collect();
         Ok(Self { specs, plans, values: Vec::new() })
+    }
+
+    /// The request as a client of `version` means it; see [`FilterSpec::known_to`].
+    #[must_use]
+    pub fn known_to(mut self, version: Version) -> Self {
+        self.specs = self.specs.into_iter().map(|spec| spec.known_to(version)).collect();
+        self
     }
 
     /// All selected objects as `ObjectContent`, each once.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::property::{Plan, Plans, Property, Selection};
 use crate::fault::Fault;
 use crate::path;
-use crate::schema::{Kind, Path, Primitive, Type, ty};
+use crate::schema::{Kind, Path, Primitive, Type, Version, ty};
 use crate::value::{MoRef, Object, Value};
 
 /// A compiled `PropertyFilterSpec`.
@@ -98,6 +98,14 @@ impl FilterSpec {
         &self.value
     }
 
+    /// The filter as a client of `version` means it, who does not know what
+    /// came later when it asks for all properties.
+    #[must_use]
+    pub fn known_to(mut self, version: Version) -> Self {
+        self.selections.iter_mut().for_each(|selection| selection.version = version);
+        self
+    }
+
     /// Whether a root that does not exist is reported rather than refused.
     pub fn reports_missing(&self) -> bool {
         self.report_missing
@@ -182,7 +190,7 @@ fn selection(spec: &Object) -> Result<Selection, Fault> {
             .map(|text| property(ty, text))
             .collect::<Result<_, _>>()?
     };
-    Ok(Selection { ty, all, properties })
+    Ok(Selection { ty, all, properties, version: Version::NEWEST })
 }
 
 /// The property `text` of managed objects of type `ty`.

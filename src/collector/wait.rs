@@ -137,7 +137,7 @@ impl Collector {
         partial: bool,
         source: &S,
     ) -> Result<(), Fault> {
-        let spec = FilterSpec::compile(spec, "spec")?;
+        let spec = FilterSpec::compile(spec, "spec")?.known_to(source.speaks());
         if !spec.reports_missing()
             && let Some(gone) = spec.root_objects().find(|mo| source.get(mo).is_none())
         {
@@ -189,7 +189,8 @@ impl Collector {
             None => self.limits.objects,
             Some(max) => at_least_one(max, "options.maxObjects")?,
         };
-        let (retrieval, contents) = Retrieval::start(Request::compile(specs)?, source, max)?;
+        let request = Request::compile(specs)?.known_to(source.speaks());
+        let (retrieval, contents) = Retrieval::start(request, source, max)?;
         if contents.is_empty() {
             return Ok(None);
         }

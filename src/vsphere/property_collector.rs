@@ -13,7 +13,7 @@ use super::dispatch::{Answer, Entry, Handler, Waiting};
 use super::service::Service;
 use super::session::{Session, SessionObject};
 use super::source::SessionSource;
-use crate::collector::{Collector, Limits, Request, Wait, fetch};
+use crate::collector::{Collector, Limits, Request, Source, Wait, fetch};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::object;
@@ -38,7 +38,7 @@ pub(super) const METHODS: &[Entry] = &[
 
 /// Any managed object tells any of its properties.
 fn fetch_property(service: &Service, call: &Call) -> Answer {
-    let source = SessionSource::new(service, call.caller.session.as_ref());
+    let source = SessionSource::of(service, call);
     fetch(&source, &call.this, call.text(arg!(Fetch.prop)))
 }
 
@@ -99,8 +99,8 @@ fn specs(value: Option<&Value>) -> impl Iterator<Item = &Object> {
 
 fn retrieve(service: &Service, call: &Call) -> Answer {
     let specs = specs(call.get(arg!(RetrieveProperties.specSet)));
-    let source = SessionSource::new(service, call.caller.session.as_ref());
-    let contents = Request::compile(specs)?.retrieve(&source)?;
+    let source = SessionSource::of(service, call);
+    let contents = Request::compile(specs)?.known_to(source.speaks()).retrieve(&source)?;
     let contents = contents.into_iter().map(Value::Object).collect();
     Ok(Some(Array::new(ty::ObjectContent, contents).into()))
 }
@@ -108,13 +108,13 @@ fn retrieve(service: &Service, call: &Call) -> Answer {
 fn retrieve_ex(service: &Service, call: &Call) -> Answer {
     let specs = specs(call.get(arg!(RetrievePropertiesEx.specSet)));
     let options = call.get(arg!(RetrievePropertiesEx.options)).and_then(Value::as_object);
-    let source = SessionSource::new(service, call.caller.session.as_ref());
+    let source = SessionSource::of(service, call);
     let result = if call.caller.session.is_some() {
         collector(service, call)?.0.retrieve(specs, options, &source)?
     } else {
         // Nobody could come back for a second page, and all that can be read
         // without a login are a few properties of a few objects.
-        let contents = Request::compile(specs)?.retrieve(&source)?;
+        let contents = Request::compile(specs)?.known_to(source.speaks()).retrieve(&source)?;
         (!contents.is_empty()).then(|| object!(RetrieveResult { objects: contents }))
     };
     Ok(result.map(Value::Object))
@@ -122,7 +122,7 @@ fn retrieve_ex(service: &Service, call: &Call) -> Answer {
 
 fn continue_retrieve(service: &Service, call: &Call) -> Answer {
     let token = call.text(arg!(ContinueRetrievePropertiesEx.token));
-    let source = SessionSource::new(service, call.caller.session.as_ref());
+    let source = SessionSource::of(service, call);
     let result = collector(service, call)?.0.continue_retrieval(token, &source)?;
     Ok(Some(result.into()))
 }
@@ -140,7 +140,7 @@ fn create_filter(service: &Service, call: &Call) -> Answer {
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
     let partial = call.flag(arg!(CreateFilter.partialUpdates));
     let mo = session_moref(service, session, ty::PropertyFilter);
-    let source = SessionSource::new(service, Some(session));
+    let source = SessionSource::of(service, call);
     collector.0.create_filter(mo.clone(), spec, partial, &source)?;
     let filter = SessionFilter { mo: mo.clone(), manager: call.this.clone(), collector };
     session.add_object(mo.clone(), Arc::new(filter));
@@ -202,9 +202,8 @@ fn wait_ex<'a>(service: &'a Arc<Service>, call: &'a Call) -> Waiting<'a> {
 
 async fn updates(service: &Arc<Service>, call: &Call, wait: Result<Wait, Fault>) -> Answer {
     let wait = wait?;
-    let session = call.session()?;
     let collector = collector(service, call)?;
-    let source = || SessionSource::new(service, Some(session));
+    let source = || SessionSource::of(service, call);
     let updates = collector.0.wait(&wait, source, timeout(service, wait.max_wait())).await?;
     Ok(updates.map(Value::Object))
 }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::authorization::Access;
+use super::call::Call;
 use super::service::Service;
 use super::session::Session;
 use crate::collector::Source;
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
-use crate::schema::{Field, ty};
+use crate::schema::{Field, Version, ty};
 use crate::value::{MoRef, Object};
 
 /// A snapshot as a session sees it.
@@ -21,6 +22,7 @@ pub struct SessionSource<'s> {
     /// What the session may do, unless it may do everything.
     access: Option<Access>,
     touches: u64,
+    version: Version,
 }
 
 impl<'s> SessionSource<'s> {
@@ -29,7 +31,12 @@ impl<'s> SessionSource<'s> {
         let touches = service.touches();
         let snapshot = service.engine().snapshot();
         let access = session.and_then(|session| service.access(session, &snapshot));
-        Self { service, snapshot, session, access, touches }
+        Self { service, snapshot, session, access, touches, version: Version::NEWEST }
+    }
+
+    /// The latest state as the caller of `call` sees it.
+    pub fn of(service: &'s Service, call: &'s Call) -> Self {
+        Self { version: call.caller.version, ..Self::new(service, call.caller.session.as_ref()) }
     }
 
     /// An object of the session.
@@ -75,6 +82,10 @@ impl Source for SessionSource<'_> {
         if let Some(object) = self.session.and_then(|session| session.object(mo)) {
             object.depends(&self.snapshot, add);
         }
+    }
+
+    fn speaks(&self) -> Version {
+        self.version
     }
 
     fn version(&self) -> u64 {

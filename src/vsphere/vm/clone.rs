@@ -38,6 +38,10 @@ fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
     let folder = folder.ok_or_else(|| Fault::invalid_argument("folder"))?;
     let spec = call.required(arg!(CloneVM_Task.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
+    if service.config().esx {
+        // Cloning is vCenter's work: a host by itself cannot do it.
+        return Err(Fault::not_supported());
+    }
     let snapshot = service.engine().snapshot();
     require_kind(&*snapshot, folder, FolderKind::Vm)?;
     let asked = |path| at(spec, path).and_then(Value::as_moref);

@@ -3,12 +3,19 @@
 
 use std::fmt::Write as _;
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap};
 use axum::response::{IntoResponse, Response};
 
+use crate::connection::Peer;
 use crate::schema::Version;
+
+const XML: &str = "text/xml; charset=utf-8";
+
+/// The file that names the service's address.
+const SERVICE: &str = "vimService.wsdl";
 
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
@@ -29,17 +36,37 @@ const FILES: &[(&str, &str)] = files![
     "reflect-messagetypes.xsd",
 ];
 
-/// Serves `/sdk/{file}`.
-pub(crate) async fn file(Path(name): Path<String>) -> Response {
+/// Serves `/sdk/{file}`. The service's address is the one that the client asked.
+pub(crate) async fn file(
+    Path(name): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Response {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     match FILES.iter().find(|(file, _)| *file == name) {
-        Some((_, text)) => ([(CONTENT_TYPE, "text/xml; charset=utf-8")], *text).into_response(),
+        Some((_, text)) if name == SERVICE => {
+            let tls = peer.is_none_or(|Extension(peer)| peer.tls);
+            let text = addressed(text, if tls { "https" } else { "http" }, host);
+            ([(CONTENT_TYPE, XML)], text).into_response()
+        }
+        Some((_, text)) => ([(CONTENT_TYPE, XML)], *text).into_response(),
         None => (StatusCode::NOT_FOUND, format!("there is no {name} here\n")).into_response(),
     }
 }
 
 /// Serves `GET /sdk/vimService`, which clients ask for its WSDL by `?wsdl`.
-pub(crate) async fn service() -> Response {
-    file(Path("vimService.wsdl".to_owned())).await
+pub(crate) async fn service(peer: Option<Extension<Peer>>, headers: HeaderMap) -> Response {
+    file(Path(SERVICE.to_owned()), peer, headers).await
+}
+
+/// The service's file with the address under which the client reached it. A
+/// host name that is none is left out of the document.
+fn addressed(text: &str, scheme: &str, host: Option<&str>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    match host.filter(|host| !host.is_empty() && host.chars().all(plain)) {
+        Some(host) => text.replace("https://localhost/sdk", &format!("{scheme}://{host}/sdk")),
+        None => text.to_owned(),
+    }
 }
 
 /// The text of `/sdk/vimServiceVersions.xml` for a server of `version`.
@@ -64,6 +91,14 @@ pub(crate) fn versions(version: Version) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_is_the_one_that_was_asked() {
+        let text = FILES.iter().find(|(name, _)| *name == SERVICE).map_or("", |(_, text)| *text);
+        let own = addressed(text, "http", Some("[::1]:8989"));
+        assert!(own.contains("location=\"http://[::1]:8989/sdk\""), "{own}");
+        assert_eq!(addressed(text, "http", Some("a\"b")), text);
+    }
 
     #[test]
     fn prior_versions_go_back_to_4_0() {

@@ -8,7 +8,7 @@ use vimsim::Config;
 use vimsim::config::ClockMode;
 use vimsim::fault::{Fault, Result};
 use vimsim::inventory::{Read, Transaction};
-use vimsim::schema::{Method, method, ty};
+use vimsim::schema::{Method, Version, method, ty};
 use vimsim::value::{Array, MoRef, Object, Value};
 use vimsim::vsphere::{Call, Caller, Service, Session};
 use vimsim::{object, path};
@@ -460,4 +460,25 @@ fn cancelling_ends_a_wait() {
     assert_eq!(poll(waiting.as_mut()), None);
     client.call(&collector(), args!(CancelWaitForUpdates)).unwrap();
     assert_eq!(poll(waiting).unwrap().unwrap_err().ty(), ty::RequestCanceled);
+}
+
+#[test]
+fn all_properties_are_those_that_the_client_knows() {
+    let client = Client::new();
+    let cluster = client.named("DC0_C0");
+    let all = object!(PropertySpec { type: cluster.ty().name(), all: true });
+    let spec = spec(vec![all], vec![object!(ObjectSpec { obj: &cluster })]);
+    let names = |version: &str| {
+        let specs = Array::new(ty::PropertyFilterSpec, vec![spec.clone().into()]);
+        let mut call = client.prepare(&collector(), args!(RetrieveProperties, specSet: specs));
+        call.caller.version = Version::parse(version).unwrap();
+        let contents = now(client.service.call(&call)).unwrap().unwrap();
+        let content = contents.items()[0].as_object().unwrap().clone();
+        let names = list(&content, "propSet");
+        names.iter().map(|p| p.field("name").unwrap().as_str().unwrap().to_owned()).collect()
+    };
+    let (old, new): (Vec<String>, Vec<String>) = (names("7.0.3.0"), names("8.0.3.0"));
+    let known = |name: &str| cluster.ty().field(name).unwrap().1.since();
+    assert!(old.len() < new.len());
+    assert!(old.iter().all(|name| known(name) <= Version::parse("7.0.3.0").unwrap()));
 }
