@@ -17,6 +17,7 @@ pub(super) const METHODS: &[Entry] =
     &[(ty::Datacenter, method::PowerOnMultiVM_Task, Handler::Task(power_on))];
 
 fn power_on(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    service.require_vcenter()?;
     let list = call.required(arg!(PowerOnMultiVM_Task.vm))?;
     let list: Vec<MoRef> = list.morefs().cloned().collect();
     let snapshot = service.engine().snapshot();

@@ -59,15 +59,6 @@ impl DatastorePath {
     pub(crate) fn is_folder(&self) -> bool {
         self.path.is_empty() || self.path.ends_with('/')
     }
-
-    /// Whether this is `folder` or something in it.
-    pub(crate) fn is_within(&self, folder: &Self) -> bool {
-        let top = folder.path.trim_end_matches('/');
-        self.datastore == folder.datastore
-            && (top.is_empty()
-                || self.path == top
-                || self.path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')))
-    }
 }
 
 impl fmt::Display for DatastorePath {
@@ -94,8 +85,6 @@ mod tests {
         assert_eq!((path.datastore.as_str(), path.path.as_str()), ("ds 1", "a b/c.vmdk"));
         assert_eq!((path.stem(), path.file_name()), ("c", "c.vmdk"));
         assert_eq!(path.folder().join("d.vmdk").to_string(), "[ds 1] a b/d.vmdk");
-        assert!(path.is_within(&path.folder()));
-        assert!(!path.is_within(&DatastorePath::new("ds 1", "a")));
         assert!(DatastorePath::parse("[ds 1]")?.is_folder());
         for wrong in ["", "a/b", "[] a", "[ds"] {
             assert!(DatastorePath::parse(wrong).is_err(), "{wrong}");

@@ -50,6 +50,7 @@ pub(super) fn free_child_name(
 }
 
 fn create_folder(service: &Service, call: &Call) -> Answer {
+    service.require_vcenter()?;
     let asked = call.text(arg!(CreateFolder.name));
     let made = service.engine().commit(|tx| {
         let parent = &call.this;
@@ -71,6 +72,7 @@ fn new_folder(tx: &mut Tx<'_>, kind: FolderKind) -> MoRef {
 }
 
 fn create_datacenter(service: &Service, call: &Call) -> Answer {
+    service.require_vcenter()?;
     let asked = call.text(arg!(CreateDatacenter.name));
     let version = service.catalog().release().hardware_version();
     let made = service.engine().commit(|tx| {
@@ -92,6 +94,7 @@ fn create_datacenter(service: &Service, call: &Call) -> Answer {
 }
 
 fn create_storage_pod(service: &Service, call: &Call) -> Answer {
+    service.require_vcenter()?;
     let asked = call.text(arg!(CreateStoragePod.name));
     let made = service.engine().commit(|tx| {
         let parent = &call.this;
@@ -106,6 +109,7 @@ fn create_storage_pod(service: &Service, call: &Call) -> Answer {
 }
 
 fn move_into(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    service.require_vcenter()?;
     let list = call.required(arg!(MoveIntoFolder_Task.list))?;
     let list: Vec<MoRef> = list.morefs().cloned().collect();
     let snapshot = service.engine().snapshot();

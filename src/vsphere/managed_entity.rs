@@ -85,6 +85,10 @@ impl Job for Rename {
 }
 
 fn start_destroy(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    // Of what a host by itself has, machines and pools can go.
+    if !(call.this.ty().is_a(ty::VirtualMachine) || call.this.ty().is_a(ty::ResourcePool)) {
+        service.require_vcenter()?;
+    }
     if !removal::can_be_destroyed(&*service.engine().snapshot(), &call.this) {
         return Err(Fault::not_supported());
     }

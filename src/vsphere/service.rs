@@ -163,6 +163,11 @@ impl Service {
         &self.catalog
     }
 
+    /// Fails where a host by itself is simulated: it cannot do what a vCenter can.
+    pub(super) fn require_vcenter(&self) -> Result<(), Fault> {
+        if self.config.esx { Err(Fault::not_supported()) } else { Ok(()) }
+    }
+
     /// The well-known objects.
     pub fn content(&self) -> &Content {
         &self.content

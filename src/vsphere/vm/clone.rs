@@ -34,6 +34,7 @@ pub(in crate::vsphere) const METHODS: &[Entry] =
     &[(ty::VirtualMachine, method::CloneVM_Task, Handler::Task(clone))];
 
 fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    service.require_vcenter()?;
     let folder = call.moref(arg!(CloneVM_Task.folder));
     let folder = folder.ok_or_else(|| Fault::invalid_argument("folder"))?;
     let spec = call.required(arg!(CloneVM_Task.spec))?.as_object();
@@ -67,7 +68,7 @@ fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
         return Err(Fault::invalid_argument("spec.snapshot"));
     }
     if let Some(Value::Object(config)) = at(spec, path!(VirtualMachineCloneSpec, "config")) {
-        spec::check(config)?;
+        spec::check(service.catalog(), config)?;
     }
     let job = Clone {
         catalog: service.catalog().clone(),

@@ -38,7 +38,7 @@ fn create(service: &Service, call: &Call) -> Result<Operation, Fault> {
     if text(spec, path!(VirtualMachineConfigSpec, "name")).is_empty() {
         return Err(Fault::invalid_argument("configSpec.name"));
     }
-    spec::check(spec)?;
+    spec::check(service.catalog(), spec)?;
     let job = Create {
         catalog: service.catalog().clone(),
         folder: call.this.clone(),
@@ -164,17 +164,17 @@ pub(super) fn home(
     asked: &DatastorePath,
     name: &str,
 ) -> Result<DatastorePath, Fault> {
-    let taken: Vec<DatastorePath> = tx
-        .morefs(datastore, path!(Datastore, "vm"))
+    let machines = tx.morefs(datastore, path!(Datastore, "vm"));
+    let taken: Vec<&str> = machines
         .iter()
         .map(|vm| tx.text(vm, path!(VirtualMachine, "config.files.vmPathName")))
-        .filter_map(|path| DatastorePath::parse(path).ok())
         .collect();
     if asked.path.ends_with(".vmx") {
-        if taken.contains(asked) || left_files::machine(tx, datastore, asked).is_some() {
+        let file = asked.to_string();
+        if taken.contains(&file.as_str()) || left_files::machine(tx, datastore, asked).is_some() {
             return Err(Fault::new(
-                object!(FileAlreadyExists { file: asked.to_string() }),
-                format!("Cannot complete the operation because the file {asked} already exists"),
+                object!(FileAlreadyExists { file: &file }),
+                format!("Cannot complete the operation because the file {file} already exists"),
             ));
         }
         return Ok(asked.clone());
@@ -188,7 +188,10 @@ pub(super) fn home(
     });
     folders
         .map(|folder| DatastorePath::new(&asked.datastore, folder))
-        .filter(|folder| !taken.iter().any(|held| held.is_within(folder)))
+        .filter(|folder| {
+            let inside = format!("{folder}/");
+            !taken.iter().any(|held| held.starts_with(&inside))
+        })
         .map(|folder| folder.join(&format!("{name}.vmx")))
         .find(|file| left_files::machine(tx, datastore, file).is_none())
         .ok_or_else(|| invalid_path(&asked.to_string()))

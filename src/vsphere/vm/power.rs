@@ -13,7 +13,6 @@ use super::state::{self, OFF, ON, SUSPENDED};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::path;
 use crate::schema::{method, ty};
 use crate::value::{EnumValue, MoRef, Value};
 use crate::vsphere::call::{Call, arg};
@@ -21,6 +20,7 @@ use crate::vsphere::dispatch::{Answer, Entry, Handler};
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::{model, placement};
+use crate::{object, path};
 
 pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::VirtualMachine, method::PowerOnVM_Task, Handler::Task(power_on)),
@@ -73,7 +73,8 @@ impl PowerOn {
             if placement::compute_of(tx, host) != compute {
                 return Err(Fault::invalid_argument("host"));
             }
-            return placement::choose(tx, std::slice::from_ref(host), &datastores, &networks);
+            let host = std::slice::from_ref(host);
+            return placement::choose(tx, host, &datastores, &networks);
         }
         match (placement::check_able(tx, &now), compute) {
             (Ok(()), _) => Ok(now),
@@ -81,6 +82,22 @@ impl PowerOn {
                 placement::choose(tx, &placement::hosts(tx, &compute), &datastores, &networks)
             }
             (Err(fault), _) => Err(fault),
+        }
+    }
+}
+
+impl PowerOn {
+    /// A machine has no more processors than its host has threads.
+    fn check_processors(&self, tx: &Tx<'_>, host: &MoRef) -> Result<(), Fault> {
+        let wanted = tx.at(&self.vm, path!(VirtualMachine, "config.hardware.numCPU"));
+        let there = tx.at(host, path!(HostSystem, "summary.hardware.numCpuThreads"));
+        let (wanted, there) = (wanted.and_then(Value::as_i64), there.and_then(Value::as_i64));
+        match (wanted, there) {
+            (Some(wanted), Some(there)) if wanted > there => Err(Fault::new(
+                object!(NotEnoughLogicalCpus { numCpuDest: there, numCpuVm: wanted, host: host }),
+                format!("The virtual machine needs {wanted} processors, the host has {there}."),
+            )),
+            _ => Ok(()),
         }
     }
 }
@@ -102,7 +119,8 @@ pub(in crate::vsphere) fn check_can_start(tx: &Tx<'_>, vm: &MoRef) -> Result<(),
 impl Job for PowerOn {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
         check_can_start(tx, &self.vm)?;
-        self.place(tx).map(drop)
+        let host = self.place(tx)?;
+        self.check_processors(tx, &host)
     }
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {

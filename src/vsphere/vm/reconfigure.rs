@@ -21,10 +21,10 @@ use crate::vsphere::service::Service;
 pub(in crate::vsphere) const METHODS: &[Entry] =
     &[(ty::VirtualMachine, method::ReconfigVM_Task, Handler::Task(reconfigure))];
 
-fn reconfigure(_: &Service, call: &Call) -> Result<Operation, Fault> {
+fn reconfigure(service: &Service, call: &Call) -> Result<Operation, Fault> {
     let spec = call.required(arg!(ReconfigVM_Task.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
-    spec::check(spec)?;
+    spec::check(service.catalog(), spec)?;
     Ok(Operation::new(Reconfigure { vm: call.this.clone(), spec: spec.clone() }))
 }
 

@@ -43,6 +43,7 @@ struct Target {
 }
 
 fn relocate(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    service.require_vcenter()?;
     let spec = call.required(arg!(RelocateVM_Task.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
     if at(spec, path!(VirtualMachineRelocateSpec, "service")).is_some() {
@@ -64,6 +65,7 @@ fn relocate(service: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 fn migrate(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    service.require_vcenter()?;
     let power = match call.get(arg!(MigrateVM_Task.state)) {
         Some(Value::Enum(power)) => Some(*power),
         _ => None,

@@ -10,7 +10,7 @@ use crate::engine::Tx;
 use crate::fault::Fault;
 use crate::schema::{StaticPath, ty};
 use crate::value::{Array, DateTime, Object, ObjectBuilder, Value};
-use crate::vsphere::model::guest_os;
+use crate::vsphere::model::{Catalog, environment, guest_os};
 use crate::{enum_value, object, path};
 
 /// Fields that vimsim does not model and that would change what clients see.
@@ -74,7 +74,7 @@ const COLD: [&str; 21] = [
 ];
 
 /// Checks what needs no machine to be checked: the fault is the call's.
-pub(super) fn check(spec: &Object) -> Result<(), Fault> {
+pub(super) fn check(catalog: &Catalog, spec: &Object) -> Result<(), Fault> {
     let wrong = |field: &str| Err(Fault::invalid_argument(&format!("configSpec.{field}")));
     for field in UNMODELLED {
         if spec.field(field).is_some_and(|value| value.as_array().is_none_or(|a| !a.is_empty())) {
@@ -109,8 +109,7 @@ pub(super) fn check(spec: &Object) -> Result<(), Fault> {
         }
     }
     let version = text(spec, path!(VirtualMachineConfigSpec, "version"));
-    let number = version.strip_prefix("vmx-").and_then(|number| number.parse::<u8>().ok());
-    if !version.is_empty() && number.is_none() {
+    if !version.is_empty() && !environment::supports(catalog, version) {
         return wrong("version");
     }
     let firmware = text(spec, path!(VirtualMachineConfigSpec, "firmware"));

@@ -143,3 +143,32 @@ fn args_of(path: &'static str, name: &'static str, pool: MoRef) -> [Named; 4] {
         ("pool", argument(pool)),
     ]
 }
+
+#[test]
+fn a_host_by_itself_knows_machines_and_pools_only() {
+    let sim = Sim::with(|config| config.esx = true);
+    let vm = sim.vm("ha-host_VM0");
+    let folder =
+        sim.snapshot().moref(&vm, path!(ManagedEntity, "parent")).expect("a folder").clone();
+    sim.refused(&folder, method::CreateFolder, args![name = "x"], ty::NotSupported);
+    let clone = args![
+        folder = folder.clone(),
+        name = "x",
+        spec = vimsim::object!(VirtualMachineCloneSpec {
+            location: vimsim::object!(VirtualMachineRelocateSpec {}),
+            template: false,
+            powerOn: false,
+        }),
+    ];
+    sim.refused(&vm, method::CloneVM_Task, clone, ty::NotSupported);
+    let compute = sim.snapshot().of_type(ty::ComputeResource).map(|(mo, _)| mo.clone()).next();
+    let compute = compute.expect("a compute resource");
+    sim.refused(&compute, method::Destroy_Task, args![], ty::NotSupported);
+    let pool = sim.snapshot().moref(&compute, path!(ComputeResource, "resourcePool")).cloned();
+    let pool = pool.expect("a pool");
+    let made = args![config = create::small("fresh"), pool = pool];
+    let fresh = sim.done(&folder, method::CreateVM_Task, made).moref();
+    sim.done(&fresh, method::PowerOnVM_Task, args![]);
+    sim.done(&vm, method::PowerOffVM_Task, args![]);
+    sim.done(&vm, method::Destroy_Task, args![]);
+}

@@ -142,3 +142,14 @@ fn machines_start_on_the_host_asked_for() {
     let gone = MoRef::new(ty::HostSystem, "host-999");
     sim.refused(&vm, method::PowerOnVM_Task, args![host = gone], ty::ManagedObjectNotFound);
 }
+
+#[test]
+fn a_machine_needs_no_more_processors_than_its_host_has() {
+    let sim = Sim::with(|config| config.model.autostart = false);
+    for name in ["DC0_H0_VM0", "DC0_C0_RP0_VM0"] {
+        let vm = sim.vm(name);
+        let spec = vimsim::object!(VirtualMachineConfigSpec { numCPUs: 128 });
+        sim.done(&vm, method::ReconfigVM_Task, args![spec = spec]);
+        sim.fails(&vm, method::PowerOnVM_Task, args![], ty::NotEnoughLogicalCpus);
+    }
+}

@@ -22,7 +22,7 @@ fn a_running_machine_moves_to_another_host_and_datastore() {
     sim.done(&vm, RELOCATE, args![spec = spec]);
     let snapshot = sim.snapshot();
     assert_eq!(snapshot.moref(&vm, HOST), Some(&there));
-    assert_eq!(snapshot.morefs(&vm, path!(VirtualMachine, "datastore")), [to.clone()]);
+    assert_eq!(snapshot.morefs(&vm, path!(VirtualMachine, "datastore")), std::slice::from_ref(&to));
     assert_eq!(sim.text(&vm, path!(VirtualMachine, "runtime.powerState")), "poweredOn");
     let name = sim.text(&to, path!(Datastore, "name"));
     let disk = sim.devices(&vm, ty::VirtualDisk).remove(0);
