@@ -18,6 +18,10 @@ use crate::task::{
 };
 use crate::value::{DateTime, MoRef, Object, Str, Value};
 
+/// How many tasks may stand above a task's parent: a change is passed on to all
+/// of them in one commit, which has to stay short.
+const DEEPEST: usize = 100;
+
 /// What is committed together with the inventory, as its companion. A copy
 /// costs a few pointers, so a change works on one and a failure forgets it.
 #[derive(Clone, Debug)]
@@ -137,7 +141,10 @@ impl<'a> Tx<'a> {
     }
 
     fn add(&mut self, spec: TaskSpec, driven: bool) -> Result<Arc<TaskRecord>, Fault> {
-        if spec.parent.is_some_and(|parent| self.task(parent).is_none()) {
+        if let Some(parent) = spec.parent
+            && (self.task(parent).is_none()
+                || self.tables.tasks.ancestors(parent).nth(DEEPEST).is_some())
+        {
             return Err(Fault::invalid_argument("parentTaskKey"));
         }
         let mut entity_name = spec.entity_name;
@@ -176,19 +183,25 @@ impl<'a> Tx<'a> {
     /// Changes the status of a task. What it held goes to the next in line
     /// when it ends, and its parent's progress follows.
     pub fn apply(&mut self, id: TaskId, command: Command) -> Result<(), Fault> {
-        let Some(old) = self.task(id).cloned() else { return Err(Fault::not_found(&id.moref())) };
-        let new = old.after(command, self.tables.time)?;
-        if new.status() == old.status() {
-            return Ok(());
+        if let Some(new) = self.change(id, command)? {
+            if new.state().is_done() {
+                let next = self.tables.admission.release(id);
+                self.events.extend(next.into_iter().map(Event::Start));
+            }
+            self.follow(new.parent);
         }
-        let (ended, parent) = (new.state().is_done(), new.parent);
-        self.put(old, new);
-        if ended {
-            let next = self.tables.admission.release(id);
-            self.events.extend(next.into_iter().map(Event::Start));
-        }
-        self.follow(parent);
         Ok(())
+    }
+
+    /// The record after `command`, if that makes a difference.
+    fn change(&mut self, id: TaskId, command: Command) -> Result<Option<Arc<TaskRecord>>, Fault> {
+        let Some(old) = self.task(id).cloned() else { return Err(Fault::not_found(&id.moref())) };
+        let new = Arc::new(old.after(command, self.tables.time)?);
+        if new.status() == old.status() {
+            return Ok(None);
+        }
+        self.put(old, &new);
+        Ok(Some(new))
     }
 
     /// Says how far the work of a task is.
@@ -204,8 +217,8 @@ impl<'a> Tx<'a> {
     /// Keeps something that only one protocol knows of a task.
     pub fn set_extra(&mut self, id: TaskId, name: Str, value: Option<Value>) -> Result<(), Fault> {
         let Some(old) = self.task(id).cloned() else { return Err(Fault::not_found(&id.moref())) };
-        let new = old.with_extra(name, value);
-        self.put(old, new);
+        let new = Arc::new(old.with_extra(name, value));
+        self.put(old, &new);
         Ok(())
     }
 
@@ -221,6 +234,7 @@ impl<'a> Tx<'a> {
             return CancelOutcome::Finished;
         }
         let children: Vec<TaskId> = self.tables.tasks.children(id).map(|task| task.id).collect();
+        // No deeper than `DEEPEST`.
         for child in children {
             self.cancel(child, None);
         }
@@ -261,19 +275,22 @@ impl<'a> Tx<'a> {
         self.inventory
     }
 
-    fn put(&mut self, old: Arc<TaskRecord>, new: TaskRecord) {
-        self.tables.tasks.replace(&Arc::new(new));
+    fn put(&mut self, old: Arc<TaskRecord>, new: &Arc<TaskRecord>) {
+        self.tables.tasks.replace(new);
         self.touched.entry(old.id).or_insert(Some(old));
     }
 
-    /// A running parent is as far as its children are; see
-    /// [`crate::task::progress::Family::progress`].
-    fn follow(&mut self, parent: Option<TaskId>) {
-        let Some(parent) = parent else { return };
-        if self.task(parent).is_some_and(|record| record.state() == State::Running) {
-            let progress = self.tables.tasks.family(parent).progress();
-            let followed = self.report(parent, progress);
+    /// A running parent is as far as its children are, and so is its own
+    /// parent; see [`crate::task::progress::Family::progress`].
+    fn follow(&mut self, mut parent: Option<TaskId>) {
+        while let Some(id) = parent {
+            if self.task(id).is_none_or(|record| record.state() != State::Running) {
+                return;
+            }
+            let progress = self.tables.tasks.family(id).progress();
+            let followed = self.change(id, Command::Report(progress));
             debug_assert!(followed.is_ok(), "a running task can report");
+            parent = followed.ok().flatten().and_then(|record| record.parent);
         }
     }
 }

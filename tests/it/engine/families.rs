@@ -1,6 +1,6 @@
 //! Parents and children: progress upwards, cancelling downwards.
 
-use vimsim::task::TaskId;
+use vimsim::task::{Target, TaskId};
 
 use super::*;
 
@@ -76,4 +76,25 @@ fn an_unknown_parent_is_an_invalid_argument() {
     let orphan = TaskSpec { parent: Some(TaskId::new(9)), ..TaskSpec::new(operation(), "x") };
     let error = engine.create_task(orphan).unwrap_err();
     assert_eq!(error, Fault::invalid_argument("parentTaskKey"));
+}
+
+#[test]
+fn families_are_not_deeper_than_one_commit_can_follow() {
+    let engine = stepped();
+    let mut line = Vec::new();
+    let deeper = loop {
+        let parent = line.last().map(|task: &Arc<TaskRecord>| task.id);
+        let below = TaskSpec { parent, cancelable: true, ..TaskSpec::new(operation(), "x") };
+        match engine.create_task(below) {
+            Ok(task) => line.push(task),
+            Err(fault) => break fault,
+        }
+        engine.set_state(&line.last().unwrap().mo, Target::Running, None, None).unwrap();
+    };
+    assert_eq!(deeper, Fault::invalid_argument("parentTaskKey"));
+    let (first, last) = (line.first().unwrap().mo.clone(), line.last().unwrap().mo.clone());
+    engine.update_progress(&last, 40).unwrap();
+    assert_eq!(progress(&engine, &first), Some(40));
+    engine.cancel(&first, None).unwrap();
+    assert!(engine.task(&last).unwrap().status().cancel().is_some());
 }
