@@ -89,12 +89,49 @@ pub(super) fn destroy(tx: &mut Tx<'_>, entity: &MoRef) -> Result<(), Fault> {
     if of == ty::ResourcePool {
         return dissolve_pool(tx, entity);
     }
+    if of.is_a(ty::Datastore) {
+        unmount(tx, entity)?;
+    }
     let mut gone = HashSet::new();
     let compute = placement::compute_of(tx, entity).filter(|_| of.is_a(ty::HostSystem));
     gather(tx, entity, &mut gone)?;
     scrub(tx, &gone)?;
-    if let Some(compute) = compute {
-        model::compute::refresh(tx, &compute)?;
+    match compute {
+        Some(compute) => {
+            narrow(tx, &compute)?;
+            model::compute::refresh(tx, &compute)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Takes a datastore off every host that has it mounted.
+fn unmount(tx: &mut Tx<'_>, datastore: &MoRef) -> Result<(), Fault> {
+    let mounts = tx.at(datastore, path!(Datastore, "host")).map_or(&[][..], Value::items);
+    let hosts: Vec<MoRef> = mounts
+        .iter()
+        .filter_map(|mount| mount.as_object()?.at(path!(DatastoreHostMount, "key"))?.as_moref())
+        .cloned()
+        .collect();
+    for host in hosts {
+        let mut others = tx.morefs(&host, path!(HostSystem, "datastore"));
+        others.retain(|other| other != datastore);
+        model::host::mount(tx, &host, &others)?;
+    }
+    Ok(())
+}
+
+/// Without one of its hosts, a compute resource has what the others have.
+fn narrow(tx: &mut Tx<'_>, compute: &MoRef) -> Result<(), Fault> {
+    for (of_host, of_compute) in [
+        (path!(HostSystem, "datastore"), path!(ComputeResource, "datastore")),
+        (path!(HostSystem, "network"), path!(ComputeResource, "network")),
+    ] {
+        let hosts = placement::hosts(tx, compute);
+        let left: HashSet<MoRef> = hosts.iter().flat_map(|host| tx.morefs(host, of_host)).collect();
+        let mut list = tx.morefs(compute, of_compute);
+        list.retain(|it| left.contains(it));
+        tx.set(compute, of_compute, list)?;
     }
     Ok(())
 }
@@ -132,7 +169,14 @@ fn belongings(tx: &Tx<'_>, entity: &MoRef) -> Vec<MoRef> {
         return model::host::Managers::of(entity, false).belongings();
     }
     if of.is_a(ty::ComputeResource) {
-        return one(path!(ComputeResource, "environmentBrowser"));
+        let mut all: Vec<MoRef> = one(path!(ComputeResource, "environmentBrowser"));
+        let browsers: Vec<MoRef> = all
+            .iter()
+            .filter_map(|it| tx.moref(it, path!(EnvironmentBrowser, "datastoreBrowser")))
+            .cloned()
+            .collect();
+        all.extend(browsers);
+        return all;
     }
     if of.is_a(ty::Datastore) {
         let mut all: Vec<MoRef> = one(path!(Datastore, "browser"));

@@ -87,6 +87,7 @@ impl Enter {
                 others.sort_by_key(|host| host == &to);
                 let mut spec = self.migration.clone().on(vm.clone());
                 spec.parent = Some(task.id);
+                spec.cancelable = true;
                 tx.submit(spec, Box::new(Relocate::to_host(vm, to)))?;
             }
         }

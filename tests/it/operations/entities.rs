@@ -53,6 +53,8 @@ fn datacenters_come_and_go_with_all_that_is_in_them() {
     assert_eq!(left, [&root]);
     let hosts = snapshot.iter().filter(|(mo, _)| mo.ty().name().starts_with("HostStorage")).count();
     assert_eq!(hosts, 0, "managers of hosts go with them");
+    let browsers = snapshot.iter().filter(|(mo, _)| mo.ty().name().ends_with("Browser")).count();
+    assert_eq!(browsers, 0, "so do browsers");
 }
 
 #[test]
@@ -92,8 +94,15 @@ fn what_is_in_use_cannot_be_destroyed() {
         sim.fails(&sim.find(of, name), method::Destroy_Task, args![], ty::ResourceInUse);
     }
     let sim = Sim::with(|config| config.model.vm = 0);
+    let host = sim.find(ty::HostSystem, "DC0_H0");
+    let volumes = |sim: &Sim| {
+        let mounts = path!(HostSystem, "config.fileSystemVolume.mountInfo");
+        sim.snapshot().at(&host, mounts).map_or(0, |list| list.items().len())
+    };
+    assert_eq!(volumes(&sim), 1);
+    sim.done(&sim.find(ty::Datastore, "LocalDS_0"), method::Destroy_Task, args![]);
+    assert_eq!(volumes(&sim), 0, "no host has it mounted any more");
     for (of, name) in [
-        (ty::Datastore, "LocalDS_0"),
         (ty::DistributedVirtualPortgroup, "DC0_DVPG0"),
         (ty::DistributedVirtualSwitch, "DVS0"),
         (ty::ClusterComputeResource, "DC0_C0"),
