@@ -74,24 +74,19 @@ pub struct Service {
 impl Service {
     /// A server with the inventory that `config` describes.
     pub fn new(config: Config) -> Result<Arc<Self>, Fault> {
-        let options = model_options(&config);
-        Self::with_inventory(config, &options, |tx, catalog| {
-            model::build_with(tx, catalog, &options)
-        })
+        Self::with_inventory(config, model::build_with)
     }
 
     /// A server with an inventory that was saved elsewhere: an `ObjectContent`
-    /// for each object.
+    /// for each object. They say whether it is a vCenter or a host.
     pub fn with_saved(config: Config, contents: &[Object]) -> Result<Arc<Self>, Fault> {
-        let esx = model::is_host(contents);
-        let options = model::ModelOptions { esx, ..model_options(&config) };
-        Self::with_inventory(config, &options, |tx, catalog| model::load(tx, catalog, contents))
+        let config = Config { esx: model::is_host(contents), ..config };
+        Self::with_inventory(config, |tx, catalog, _| model::load(tx, catalog, contents))
     }
 
     fn with_inventory(
         config: Config,
-        options: &model::ModelOptions,
-        build: impl FnOnce(&mut Transaction, &Catalog) -> Result<(), Fault>,
+        build: impl FnOnce(&mut Transaction, &Catalog, &Config) -> Result<(), Fault>,
     ) -> Result<Arc<Self>, Fault> {
         let version = Version::at_most(&config.api_version)
             .ok_or_else(|| Fault::system_error("the API version is not known"))?;
@@ -102,8 +97,8 @@ impl Service {
         };
         let store = Arc::new(Store::new());
         let now = clock.now();
-        let catalog = Arc::new(Catalog::new(options, now)?);
-        store.commit(|tx| build(tx, &catalog))?;
+        let catalog = Arc::new(Catalog::new(&config, now)?);
+        store.commit(|tx| build(tx, &catalog, &config))?;
         let content = Content::read(&store.snapshot())
             .ok_or_else(|| Fault::system_error("the inventory has no service content"))?;
         let authorization = Authorization::new(&config, &store, &content.root_folder)?;
@@ -345,27 +340,4 @@ async fn guarded(mut waiting: Waiting<'_>) -> Result<Answer, ()> {
         }
     })
     .await
-}
-
-/// The inventory that the settings ask for.
-fn model_options(config: &Config) -> model::ModelOptions {
-    let counts = &config.model;
-    model::ModelOptions {
-        esx: config.esx,
-        dc: counts.dc,
-        cluster: counts.cluster,
-        host: counts.host,
-        standalone_host: counts.standalone_host,
-        vm: counts.vm,
-        ds: counts.ds,
-        pool: counts.pool,
-        app: counts.app,
-        pod: counts.pod,
-        folder: counts.folder,
-        pg: counts.pg,
-        pg_nsx: counts.pg_nsx,
-        nsx: counts.nsx,
-        autostart: counts.autostart,
-        api_version: config.api_version.clone(),
-    }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use vimsim::Config;
+use vimsim::config::Model;
 use vimsim::fault::Fault;
 use vimsim::inventory::{Read, Snapshot, Store};
 use vimsim::path;
 use vimsim::schema::ty;
 use vimsim::value::{DateTime, MoRef, Object, Value};
-use vimsim::vsphere::model::{Catalog, ModelOptions, build, dvs_ports, environment};
+use vimsim::vsphere::model::{Catalog, build, dvs_ports, environment};
 
 mod agreement;
 mod changes;
@@ -18,21 +20,32 @@ fn now() -> DateTime {
     DateTime::parse("2026-01-02T03:04:05Z").unwrap()
 }
 
-fn inventory(options: &ModelOptions) -> Snapshot {
+fn vcenter() -> Config {
+    Config::default()
+}
+
+fn esx() -> Config {
+    Config { esx: true, ..Config::default() }
+}
+
+fn with(model: Model) -> Config {
+    Config { model, ..Config::default() }
+}
+
+fn inventory(config: &Config) -> Snapshot {
     let store = Store::new();
-    store.commit(|tx| build(tx, options, now())).unwrap();
+    store.commit(|tx| build(tx, config, now())).unwrap();
     Snapshot::clone(&store.snapshot())
 }
 
 /// The inventories that every rule below must hold for.
 fn all() -> Vec<(&'static str, Snapshot)> {
-    let vcenter = ModelOptions::vcenter();
     vec![
-        ("default", inventory(&vcenter)),
-        ("esx", inventory(&ModelOptions::esx())),
+        ("default", inventory(&vcenter())),
+        ("esx", inventory(&esx())),
         (
             "everything",
-            inventory(&ModelOptions {
+            inventory(&with(Model {
                 dc: 2,
                 pool: 2,
                 app: 1,
@@ -43,10 +56,10 @@ fn all() -> Vec<(&'static str, Snapshot)> {
                 pg_nsx: 1,
                 nsx: 1,
                 vm: 4,
-                ..vcenter.clone()
-            }),
+                ..Model::default()
+            })),
         ),
-        ("off", inventory(&ModelOptions { autostart: false, pg: 0, ..vcenter })),
+        ("off", inventory(&with(Model { autostart: false, pg: 0, ..Model::default() }))),
     ]
 }
 
@@ -62,7 +75,7 @@ fn entities(read: &Snapshot) -> BTreeSet<String> {
 
 #[test]
 fn the_default_tree_has_the_names_and_ids_that_scripts_know() {
-    let read = inventory(&ModelOptions::vcenter());
+    let read = inventory(&vcenter());
     let expected = [
         " Folder:group-d1",
         "/DC0 Datacenter:datacenter-2",
@@ -95,7 +108,7 @@ fn the_default_tree_has_the_names_and_ids_that_scripts_know() {
 #[test]
 fn the_first_task_gets_the_number_that_it_has_in_vcsim() -> Result<(), Fault> {
     let store = Store::new();
-    store.commit(|tx| build(tx, &ModelOptions::vcenter(), now()))?;
+    store.commit(|tx| build(tx, &vcenter(), now()))?;
     let (task, _) = store.commit(|tx| Ok::<_, Fault>(tx.next_moref(ty::Task, "task")))?;
     assert_eq!(task.id(), "task-63");
     Ok(())
@@ -103,7 +116,7 @@ fn the_first_task_gets_the_number_that_it_has_in_vcsim() -> Result<(), Fault> {
 
 #[test]
 fn the_tree_of_a_host_by_itself() {
-    let read = inventory(&ModelOptions::esx());
+    let read = inventory(&esx());
     let expected = [
         " Folder:ha-folder-root",
         "/ha-datacenter Datacenter:ha-datacenter",
@@ -134,7 +147,7 @@ fn the_tree_of_a_host_by_itself() {
 
 #[test]
 fn flags_shape_the_tree_as_in_vcsim() {
-    let options = ModelOptions { folder: 1, pool: 1, app: 1, pod: 1, ..ModelOptions::vcenter() };
+    let options = ModelOptions { folder: 1, pool: 1, app: 1, pod: 1, ..vcenter() };
     let read = inventory(&options);
     let paths: BTreeSet<String> = read
         .of_type(ty::ManagedEntity)
@@ -239,7 +252,7 @@ fn one(object: &Object, path: &str) -> Option<MoRef> {
 
 #[test]
 fn what_machines_can_have_is_complete() {
-    let options = ModelOptions { nsx: 1, ..ModelOptions::vcenter() };
+    let options = ModelOptions { nsx: 1, ..vcenter() };
     let catalog = Catalog::new(&options, now()).unwrap();
     let read = inventory(&options);
     let whole = |object: &Object| {
@@ -268,7 +281,7 @@ fn what_machines_can_have_is_complete() {
 
 #[test]
 fn every_machine_on_a_port_group_has_a_port() {
-    let options = ModelOptions { vm: 6, ..ModelOptions::vcenter() };
+    let options = ModelOptions { vm: 6, ..vcenter() };
     let read = inventory(&options);
     check("ports", &read);
     let (switch, _) = read.of_type(ty::DistributedVirtualSwitch).next().unwrap();

@@ -1,4 +1,4 @@
-//! The initial inventory as a tree, from the options.
+//! The initial inventory as a tree, from the settings.
 //!
 //! The order in which objects are made, and the numbers passed over between
 //! them, give the ids that vcsim's users have in their scripts: there every
@@ -14,7 +14,8 @@ use super::links::Links;
 use super::pool::NewPool;
 use super::stamp::{Place, Template};
 use super::totals::Totals;
-use super::{ModelOptions, compute, dvs_ports, network, pool, service, vm};
+use super::{compute, dvs_ports, network, pool, service, vm};
+use crate::config::Config;
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::schema::{Type, ty};
@@ -22,27 +23,23 @@ use crate::value::{DateTime, MoRef, Object};
 use crate::{object, path};
 
 /// Makes the whole initial inventory.
-pub fn build(tx: &mut Transaction, options: &ModelOptions, now: DateTime) -> Result<(), Fault> {
-    let catalog = Catalog::new(options, now)?;
-    build_with(tx, &catalog, options)
+pub fn build(tx: &mut Transaction, config: &Config, now: DateTime) -> Result<(), Fault> {
+    let catalog = Catalog::new(config, now)?;
+    build_with(tx, &catalog, config)
 }
 
 /// Makes the whole initial inventory from parts that stay in use afterwards.
-pub fn build_with(
-    tx: &mut Transaction,
-    catalog: &Catalog,
-    options: &ModelOptions,
-) -> Result<(), Fault> {
-    service::insert(tx, options.esx, catalog.about(), catalog.now())?;
+pub fn build_with(tx: &mut Transaction, catalog: &Catalog, config: &Config) -> Result<(), Fault> {
+    service::insert(tx, config.esx, catalog.about(), catalog.now())?;
     let mut builder = Builder {
         tx,
         catalog,
-        options,
+        config,
         links: Links::default(),
         totals: Totals::default(),
         hosts: 0,
     };
-    if options.esx {
+    if config.esx {
         builder.esx()?;
     } else {
         builder.vcenter()?;
@@ -59,7 +56,7 @@ pub fn build_with(
 struct Builder<'b> {
     tx: &'b mut Transaction,
     catalog: &'b Catalog,
-    options: &'b ModelOptions,
+    config: &'b Config,
     links: Links,
     totals: Totals,
     /// How many hosts there are so far.
@@ -125,7 +122,7 @@ impl Builder<'_> {
         let root = MoRef::new(ty::Folder, "group-d1");
         self.skip(1);
         self.tx.insert(root.clone(), folder::folder(FolderKind::Datacenter, "Datacenters", None));
-        for number in 0..self.options.dc {
+        for number in 0..self.config.model.dc {
             let mut site = self.site(number, &root);
             self.switch(&mut site);
             self.computes(&mut site)?;
@@ -140,7 +137,7 @@ impl Builder<'_> {
     /// A datacenter with its folders, its standard network and its opaque networks.
     fn site(&mut self, number: u32, root: &MoRef) -> Site {
         let name = format!("DC{number}");
-        let parent = if self.options.folder > 0 {
+        let parent = if self.config.model.folder > 0 {
             let folder = self.folder(FolderKind::Datacenter, &format!("F{number}"), root);
             self.child(root, &folder);
             folder
@@ -162,7 +159,7 @@ impl Builder<'_> {
         let properties = network::network(&vm_network, "VM Network", &folders.network);
         self.tx.insert(vm_network.clone(), properties);
         self.child(&folders.network, &vm_network);
-        let inner = if self.options.folder > 0 {
+        let inner = if self.config.model.folder > 0 {
             DatacenterFolders {
                 vm: self.inner_folder(FolderKind::Vm, &folders.vm),
                 host: self.inner_folder(FolderKind::Host, &folders.host),
@@ -183,7 +180,7 @@ impl Builder<'_> {
             hosts: Vec::new(),
             datastores: Vec::new(),
         };
-        for number in 0..self.options.nsx {
+        for number in 0..self.config.model.nsx {
             let name = format!("{}_NSX{number}", site.name);
             let network = self.numbered(ty::OpaqueNetwork, "network-o");
             let properties =
@@ -210,7 +207,7 @@ impl Builder<'_> {
     /// The references and port groups of a datacenter's distributed switch; the
     /// switch itself follows when its hosts are known.
     fn switch(&mut self, site: &mut Site) {
-        if self.options.pg == 0 && self.options.pg_nsx == 0 {
+        if self.config.model.pg == 0 && self.config.model.pg_nsx == 0 {
             return;
         }
         let parent = site.inner.network.clone();
@@ -220,14 +217,15 @@ impl Builder<'_> {
         let number = mo.id().trim_start_matches("dvs-").to_owned();
         let mut groups: Vec<(String, Option<String>)> =
             vec![(format!("DVS0-DVUplinks-{number}"), None)];
-        groups.extend((0..self.options.pg).map(|n| (format!("{}_DVPG{n}", site.name), None)));
-        groups.extend((0..self.options.pg_nsx).map(|n| {
+        groups.extend((0..self.config.model.pg).map(|n| (format!("{}_DVPG{n}", site.name), None)));
+        groups.extend((0..self.config.model.pg_nsx).map(|n| {
             let name = format!("{}_NSXPG{n}", site.name);
             let segment = uuid(&name);
             (name, Some(segment))
         }));
         let mut portgroups = Vec::new();
-        let hosts = self.options.standalone_host + self.options.cluster * self.options.host;
+        let hosts =
+            self.config.model.standalone_host + self.config.model.cluster * self.config.model.host;
         let uplink_ports = i32::try_from(hosts * 2).unwrap_or(i32::MAX);
         let mut port = 0;
         for (name, segment) in groups {
@@ -278,7 +276,7 @@ impl Builder<'_> {
     }
 
     fn computes(&mut self, site: &mut Site) -> Result<(), Fault> {
-        for number in 0..self.options.standalone_host {
+        for number in 0..self.config.model.standalone_host {
             let name = format!("{}_H{number}", site.name);
             self.skip(7);
             let host = self.numbered(ty::HostSystem, "host-");
@@ -292,28 +290,28 @@ impl Builder<'_> {
                 Compute { hosts: vec![host], pools: vec![(root, name)], ..compute },
             )?;
         }
-        for number in 0..self.options.cluster {
+        for number in 0..self.config.model.cluster {
             let name = format!("{}_C{number}", site.name);
             self.skip(2);
             let root = self.numbered(ty::ResourcePool, "resgroup-");
             let mo = self.numbered(ty::ClusterComputeResource, "domain-c");
             let compute = self.compute(site, mo, &name, &root);
             let mut hosts = Vec::new();
-            for number in 0..self.options.host {
+            for number in 0..self.config.model.host {
                 self.skip(6);
                 let host = self.numbered(ty::HostSystem, "host-");
                 self.host(site, &host, &format!("{name}_H{number}"), &compute.mo)?;
                 hosts.push(host);
             }
             let mut pools = Vec::new();
-            if self.options.pool == 0 {
+            if self.config.model.pool == 0 {
                 pools.push((root.clone(), format!("{name}_RP0")));
             }
-            for number in 1..=self.options.pool {
+            for number in 1..=self.config.model.pool {
                 let mo = self.numbered(ty::ResourcePool, "resgroup-");
                 pools.push(self.pool(mo, format!("{name}_RP{number}"), &root, &compute.mo));
             }
-            for number in 0..self.options.app {
+            for number in 0..self.config.model.app {
                 let mo = self.numbered(ty::VirtualApp, "resgroup-v");
                 let pool = self.pool(mo, format!("{name}_APP{number}"), &root, &compute.mo);
                 self.links.add(&site.inner.vm, path!(Folder, "childEntity"), &pool.0);
@@ -399,7 +397,7 @@ impl Builder<'_> {
 
     fn datastores(&mut self, site: &mut Site) -> Result<(), Fault> {
         self.skip(1);
-        for number in 0..self.options.ds {
+        for number in 0..self.config.model.ds {
             let name = format!("LocalDS_{number}");
             self.skip(1);
             let mo = self.numbered(ty::Datastore, "datastore-");
@@ -429,7 +427,7 @@ impl Builder<'_> {
 
     fn machine_count(&self, site: &Site) -> i64 {
         let pools: usize = site.computes.iter().map(|compute| compute.pools.len()).sum();
-        i64::try_from(pools).unwrap_or_default() * i64::from(self.options.vm)
+        i64::try_from(pools).unwrap_or_default() * i64::from(self.config.model.vm)
     }
 
     /// Mounts the datacenter's datastores on its hosts, and writes the lists and
@@ -472,7 +470,7 @@ impl Builder<'_> {
     }
 
     fn pods(&mut self, site: &Site) {
-        for number in 0..self.options.pod {
+        for number in 0..self.config.model.pod {
             let mo = self.numbered(ty::StoragePod, "group-p");
             let name = format!("{}_POD{number}", site.name);
             self.tx.insert(mo.clone(), folder::storage_pod(&name, &site.folders.datastore));
@@ -484,7 +482,7 @@ impl Builder<'_> {
     /// where there is none, there are no machines.
     fn machines(&mut self, site: &Site) -> Result<(), Fault> {
         let Some(datastore) = site.datastores.first() else { return Ok(()) };
-        let portgroup = site.switch.as_ref().filter(|_| self.options.pg > 0);
+        let portgroup = site.switch.as_ref().filter(|_| self.config.model.pg > 0);
         let portgroup = portgroup.and_then(|switch| switch.portgroups.get(1)).map(|(mo, _)| mo);
         let Some(network) = portgroup.or(site.networks.first()) else { return Ok(()) };
         self.skip(2);
@@ -493,7 +491,7 @@ impl Builder<'_> {
                 let templates: Vec<Template> = compute
                     .hosts
                     .iter()
-                    .take(usize::try_from(self.options.vm).unwrap_or(usize::MAX))
+                    .take(usize::try_from(self.config.model.vm).unwrap_or(usize::MAX))
                     .map(|host| {
                         let place = Place {
                             folder: &site.inner.vm,
@@ -503,10 +501,10 @@ impl Builder<'_> {
                             datastore,
                             network,
                         };
-                        Template::new(self.tx, self.catalog, &place, self.options.autostart)
+                        Template::new(self.tx, self.catalog, &place, self.config.model.autostart)
                     })
                     .collect();
-                for (number, template) in (0..self.options.vm).zip(templates.iter().cycle()) {
+                for (number, template) in (0..self.config.model.vm).zip(templates.iter().cycle()) {
                     let vm = self.numbered(ty::VirtualMachine, "vm-");
                     self.skip(1);
                     self.machine(&vm, &format!("{prefix}_VM{number}"), template);

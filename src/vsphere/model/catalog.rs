@@ -1,9 +1,9 @@
 //! The parts that inventory objects are made of, read once and shared by all.
 
-use super::ModelOptions;
 use super::about::Release;
 use super::host::HostTemplate;
 use super::vm::Defaults;
+use crate::config::Config;
 use crate::fault::Fault;
 use crate::value::{DateTime, Object};
 
@@ -20,13 +20,13 @@ pub struct Catalog {
 
 impl Catalog {
     /// Reads the data files; `now` is when the inventory comes into being.
-    pub fn new(options: &ModelOptions, now: DateTime) -> Result<Self, Fault> {
-        let release = Release::new(&options.api_version);
-        let about = if options.esx { release.esx() } else { release.vcenter() };
+    pub fn new(config: &Config, now: DateTime) -> Result<Self, Fault> {
+        let release = Release::new(&config.api_version);
+        let about = if config.esx { release.esx() } else { release.vcenter() };
         Ok(Self {
-            host: HostTemplate::load(release.esx(), options.esx, now)?,
+            host: HostTemplate::load(release.esx(), config.esx, now)?,
             vm: Defaults::load(release.hardware_version())?,
-            esx: options.esx,
+            esx: config.esx,
             release,
             about,
             now,

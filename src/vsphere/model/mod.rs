@@ -1,7 +1,7 @@
 //! The initial inventory, and the makers of inventory objects that operations
 //! use too.
 //!
-//! [`build`] makes the inventory that [`ModelOptions`] describe. Its parts are
+//! [`build`] makes the inventory that a [`Config`](crate::config::Config) describes. Its parts are
 //! modules by kind of object; each makes the properties of a new object as a
 //! whole, every required one set. Where a client reads one thing under several
 //! names, or a sum of others, one function writes all of them: [`vm::change`]
@@ -31,7 +31,6 @@ mod links;
 mod loaded;
 mod mould;
 pub mod network;
-pub mod options;
 pub mod pool;
 mod privileges;
 pub mod rename;
@@ -44,7 +43,6 @@ pub mod vm;
 pub use build::{build, build_with};
 pub use catalog::Catalog;
 pub use loaded::{is_host, load};
-pub use options::ModelOptions;
 pub use rename::rename;
 
 /// Sets fields of an object in the making, with the names checked by the

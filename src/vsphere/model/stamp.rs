@@ -143,8 +143,9 @@ fn disk_path(vmx: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ModelOptions, build};
+    use super::super::build;
     use super::*;
+    use crate::config::Config;
     use crate::inventory::Store;
     use crate::value::{DateTime, Value};
 
@@ -153,8 +154,9 @@ mod tests {
         let now = DateTime::from_micros(1_000_000);
         for autostart in [true, false] {
             let store = Store::new();
-            let options = ModelOptions { autostart, ..ModelOptions::vcenter() };
-            store.commit(|tx| build(tx, &options, now)).unwrap();
+            let mut config = Config::default();
+            config.model.autostart = autostart;
+            store.commit(|tx| build(tx, &config, now)).unwrap();
             let snapshot = store.snapshot();
             let later = now.after(std::time::Duration::from_secs(60));
             assert_eq!(snapshot.of_type(ty::VirtualMachine).count(), 4);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use vimsim::Config;
+use vimsim::config::Model;
 use vimsim::inventory::{Read, Snapshot};
 use vimsim::path;
 use vimsim::schema::{Type, ty};
 use vimsim::value::{MoRef, Value};
-use vimsim::vsphere::model::ModelOptions;
 
-use super::{all, at, fields, inventory, number, one, refs};
+use super::{all, at, fields, inventory, number, one, refs, vcenter, with};
 
 /// Two names of one thing: the type, and the two paths.
 const SAME: &[(Type, &str, &str)] = &[
@@ -236,17 +237,17 @@ fn the_inventory_agrees_with_itself() {
 
 #[test]
 fn whatever_is_left_out_the_rest_is_whole() {
-    let none = ModelOptions::vcenter();
-    for (name, options, machines) in [
-        ("no datacenter", ModelOptions { dc: 0, ..none.clone() }, 0),
-        ("no datastore", ModelOptions { ds: 0, ..none.clone() }, 0),
-        ("clusters without hosts", ModelOptions { host: 0, ..none.clone() }, 2),
-        ("no hosts", ModelOptions { cluster: 0, standalone_host: 0, ..none.clone() }, 0),
-        ("no machines", ModelOptions { vm: 0, ..none.clone() }, 0),
-        ("only NSX", ModelOptions { pg: 0, pg_nsx: 1, ..none.clone() }, 4),
-        ("old", ModelOptions { api_version: "6.5".to_owned(), ..none }, 4),
+    let none = Model::default();
+    for (name, config, machines) in [
+        ("no datacenter", with(Model { dc: 0, ..none.clone() }), 0),
+        ("no datastore", with(Model { ds: 0, ..none.clone() }), 0),
+        ("clusters without hosts", with(Model { host: 0, ..none.clone() }), 2),
+        ("no hosts", with(Model { cluster: 0, standalone_host: 0, ..none.clone() }), 0),
+        ("no machines", with(Model { vm: 0, ..none.clone() }), 0),
+        ("only NSX", with(Model { pg: 0, pg_nsx: 1, ..none.clone() }), 4),
+        ("old", Config { api_version: "6.5".to_owned(), ..vcenter() }, 4),
     ] {
-        let read = inventory(&options);
+        let read = inventory(&config);
         check(name, &read);
         assert_eq!(read.of_type(ty::VirtualMachine).count(), machines, "{name}");
     }

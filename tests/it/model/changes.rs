@@ -7,15 +7,15 @@ use vimsim::inventory::{Read, Snapshot, Store, Transaction};
 use vimsim::schema::ty;
 use vimsim::value::{MoRef, Value, diff};
 use vimsim::vsphere::model::vm::{self as vm_model, Names, NewMachine};
-use vimsim::vsphere::model::{Catalog, ModelOptions, build, device, rename};
+use vimsim::vsphere::model::{Catalog, build, device, rename};
 use vimsim::{enum_value, path};
 
-use super::{agreement::check, at, fields, inventory, now, number, refs};
+use super::{agreement::check, at, fields, inventory, now, number, refs, vcenter};
 
 /// Changes the default inventory, checks it, and returns it.
 fn after(change: impl FnOnce(&mut Transaction) -> Result<(), Fault>) -> Snapshot {
     let store = Store::new();
-    store.commit(|tx| build(tx, &ModelOptions::vcenter(), now())).unwrap();
+    store.commit(|tx| build(tx, &vcenter(), now())).unwrap();
     store.commit(change).unwrap();
     let read = Snapshot::clone(&store.snapshot());
     check("after a change", &read);
@@ -28,8 +28,8 @@ fn vm(number: u32) -> MoRef {
 
 #[test]
 fn a_machine_that_came_and_went_leaves_no_trace() {
-    let before = inventory(&ModelOptions::vcenter());
-    let catalog = Catalog::new(&ModelOptions::vcenter(), now()).unwrap();
+    let before = inventory(&vcenter());
+    let catalog = Catalog::new(&vcenter(), now()).unwrap();
     let new = vm(900);
     let there = MoRef::new(ty::HostSystem, "host-35");
     let pool = MoRef::new(ty::ResourcePool, "resgroup-27");
@@ -95,7 +95,7 @@ fn power_moves_every_place_that_shows_it() {
         .filter_map(|device| at(device.as_object()?, "connectable.connected")?.as_bool());
     assert_eq!(connected.filter(|connected| *connected).count(), 0);
 
-    let before = inventory(&ModelOptions::vcenter());
+    let before = inventory(&vcenter());
     let back = after(|tx| {
         vm_model::set_power(tx, &vm(59), off, None, now())?;
         vm_model::set_power(tx, &vm(59), on, None, now())
@@ -125,7 +125,7 @@ fn a_machine_that_moves_is_counted_where_it_is() {
 
 #[test]
 fn a_change_shares_what_it_does_not_touch() {
-    let before = inventory(&ModelOptions::vcenter());
+    let before = inventory(&vcenter());
     let read = after(|tx| vm_model::rename(tx, &vm(55), "other", now()));
     let (old, new) = (before.get(&vm(55)).unwrap(), read.get(&vm(55)).unwrap());
     assert_eq!(at(new, "name").and_then(Value::as_str), Some("other"));
@@ -136,7 +136,7 @@ fn a_change_shares_what_it_does_not_touch() {
 
     // What all machines have in common is one allocation.
     let store = Store::new();
-    store.commit(|tx| build(tx, &ModelOptions::vcenter(), now())).unwrap();
+    store.commit(|tx| build(tx, &vcenter(), now())).unwrap();
     let snapshot = store.snapshot();
     let pair = [vm(55), vm(57)].map(|vm| snapshot.get(&vm).unwrap().clone());
     for path in
@@ -160,7 +160,7 @@ fn a_new_name_reaches_everything_that_repeats_it() {
         MoRef::new(ty::Folder, "group-v3"),
         MoRef::new(ty::Datacenter, "datacenter-2"),
     ];
-    let before = inventory(&ModelOptions::vcenter());
+    let before = inventory(&vcenter());
     for mo in entities {
         let old = before.text(&mo, path!(ManagedEntity, "name")).to_owned();
         let read = after(|tx| rename(tx, &mo, "renamed", now()));
