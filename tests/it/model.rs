@@ -147,7 +147,7 @@ fn the_tree_of_a_host_by_itself() {
 
 #[test]
 fn flags_shape_the_tree_as_in_vcsim() {
-    let options = ModelOptions { folder: 1, pool: 1, app: 1, pod: 1, ..vcenter() };
+    let options = with(Model { folder: 1, pool: 1, app: 1, pod: 1, ..Model::default() });
     let read = inventory(&options);
     let paths: BTreeSet<String> = read
         .of_type(ty::ManagedEntity)
@@ -252,7 +252,7 @@ fn one(object: &Object, path: &str) -> Option<MoRef> {
 
 #[test]
 fn what_machines_can_have_is_complete() {
-    let options = ModelOptions { nsx: 1, ..vcenter() };
+    let options = with(Model { nsx: 1, ..Model::default() });
     let catalog = Catalog::new(&options, now()).unwrap();
     let read = inventory(&options);
     let whole = |object: &Object| {
@@ -281,7 +281,7 @@ fn what_machines_can_have_is_complete() {
 
 #[test]
 fn every_machine_on_a_port_group_has_a_port() {
-    let options = ModelOptions { vm: 6, ..vcenter() };
+    let options = with(Model { vm: 6, ..Model::default() });
     let read = inventory(&options);
     check("ports", &read);
     let (switch, _) = read.of_type(ty::DistributedVirtualSwitch).next().unwrap();
