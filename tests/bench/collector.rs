@@ -1,6 +1,10 @@
 //! How fast reading and watching are on one core, without any protocol.
 
-#![allow(clippy::expect_used, reason = "a benchmark that cannot start must stop")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot start must stop"
+)]
 
 use std::sync::Arc;
 
