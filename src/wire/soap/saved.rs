@@ -92,7 +92,7 @@ mod tests {
             _i:type=\"string\">Datacenters</val>\n  </propSet>\n</ObjectContent>";
         let content = document(text).expect("a document");
         let obj = content.at(path!(ObjectContent, "obj")).and_then(Value::as_moref);
-        assert_eq!(obj.map(|mo| mo.to_string()).as_deref(), Some("Folder:group-d1"));
+        assert_eq!(obj.map(ToString::to_string).as_deref(), Some("Folder:group-d1"));
     }
 
     #[test]
