@@ -210,6 +210,11 @@ impl Engine {
         &self.core.ids
     }
 
+    /// How long finished tasks stay.
+    pub fn retention(&self) -> &Retention {
+        &self.core.retention
+    }
+
     /// The time.
     pub fn now(&self) -> DateTime {
         self.core.timing.clock.now()

@@ -16,9 +16,12 @@ use super::scheduler::{Scheduler, Ticket, Weight};
 use super::tx::{Tables, Tx};
 use crate::fault::Fault;
 use crate::ids::Ids;
-use crate::inventory::{Store, Transaction};
+use crate::inventory::{Read, Store, Transaction};
 use crate::task::{Retention, TaskId, TaskRecord, TaskTable};
 use crate::value::{DateTime, MoRef, Object};
+
+/// While many tasks end, they stop being recent in lots, so much apart.
+const AGING_PAUSE: Duration = Duration::from_secs(1);
 
 /// How tasks look to whoever reads the inventory. It is called inside commits
 /// and cannot fail: what it cannot do it leaves.
@@ -26,10 +29,22 @@ pub trait Projection: Send + Sync {
     /// The properties of the managed object that shows the task.
     fn project(&self, task: &TaskRecord) -> Object;
 
+    /// Everything that stands above `entity`, which tasks that act on it are
+    /// found by, even when it is gone.
+    fn above(&self, state: &dyn Read, entity: &MoRef) -> Arc<[MoRef]> {
+        let _ = (state, entity);
+        Arc::default()
+    }
+
     /// A task changed, or was created if there is no `old` one: the place to
     /// keep lists of tasks up to date. Several changes of one commit are one.
     fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {
         let _ = (tx, old, new);
+    }
+
+    /// Finished tasks are no longer recent; they are objects still.
+    fn on_age(&self, tx: &mut Transaction, tasks: &[Arc<TaskRecord>]) {
+        let _ = (tx, tasks);
     }
 
     /// A finished task is forgotten; its object is gone already.
@@ -67,6 +82,10 @@ pub(super) struct Jobs {
     watches: HashMap<MoRef, SmallVec<[TaskId; 1]>>,
     /// The next cleaning of finished tasks.
     sweep: Option<Ticket>,
+    /// The next time that a task is no longer recent.
+    aging: Option<Ticket>,
+    /// The last time that was seen to.
+    aged: Option<DateTime>,
 }
 
 /// One job at work.
@@ -115,7 +134,7 @@ impl Core {
         let now = self.timing.clock.now();
         let (result, _) = self.store.commit(|transaction| -> Result<T, Fault> {
             let tables = transaction.companion::<Tables>().cloned().unwrap_or_default();
-            let mut tx = Tx::new(transaction, tables, now, &self.ids);
+            let mut tx = Tx::new(transaction, tables, now, &self.ids, &*self.projection);
             let result = change(&mut tx)?;
             self.project(&mut tx);
             self.publish(tx);
@@ -183,20 +202,39 @@ impl Core {
         for event in events {
             self.timing.scheduler.schedule(now, Weight::Work, event);
         }
-        self.plan_sweep(&mut jobs, &tx.tables, now);
+        if tx.tables_changed || !tx.touched.is_empty() {
+            self.plan_sweep(&mut jobs, &tx.tables, now);
+            self.plan_aging(&mut jobs, &tx.tables);
+        }
         drop(jobs);
         tx.keep_tables();
     }
 
     /// Sees to it that a cleaning comes when one is needed, no earlier.
     fn plan_sweep(&self, jobs: &mut Jobs, tables: &Tables, now: DateTime) {
-        let Some(next) = self.retention.next(&tables.tasks, now) else { return };
-        match jobs.sweep {
-            Some(ticket) if ticket.due() <= next => return,
-            Some(ticket) => drop(self.timing.scheduler.cancel(ticket)),
-            None => {}
+        self.plan(&mut jobs.sweep, self.retention.next(&tables.tasks, now), Event::Sweep);
+    }
+
+    /// Sees to it that tasks stop being recent when their time has come; many
+    /// at a time, if many do within a second.
+    fn plan_aging(&self, jobs: &mut Jobs, tables: &Tables) {
+        let earliest = jobs.aged.map(|aged| aged.after(AGING_PAUSE));
+        let next = self.retention.next_aging(&tables.tasks);
+        self.plan(
+            &mut jobs.aging,
+            next.map(|next| earliest.map_or(next, |e| next.max(e))),
+            Event::Age,
+        );
+    }
+
+    fn plan(&self, planned: &mut Option<Ticket>, due: Option<DateTime>, event: Event) {
+        if let Some(ticket) = *planned {
+            if due.is_some_and(|due| ticket.due() <= due) {
+                return;
+            }
+            self.timing.scheduler.cancel(ticket);
         }
-        jobs.sweep = Some(self.timing.scheduler.schedule(next, Weight::Background, Event::Sweep));
+        *planned = due.map(|due| self.timing.scheduler.schedule(due, Weight::Background, event));
     }
 
     /// The tasks as they are.
@@ -208,6 +246,13 @@ impl Core {
     /// A cleaning has come; whether another one is needed is seen after it.
     pub(super) fn sweep_came(&self) {
         lock(&self.jobs).sweep = None;
+    }
+
+    /// The time has come for tasks to stop being recent.
+    pub(super) fn aging_came(&self) {
+        let mut jobs = lock(&self.jobs);
+        jobs.aging = None;
+        jobs.aged = Some(self.timing.clock.now());
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) enum Event {
     Timeout(TaskId, Fault),
     /// Finished tasks may be beyond retention.
     Sweep,
+    /// A finished task is no longer recent.
+    Age,
     /// Somebody wanted to be called.
     Call(Box<dyn FnOnce(&Engine) + Send>),
 }
@@ -87,6 +89,7 @@ impl Engine {
             Event::Proceed(id) => self.proceed(id),
             Event::Timeout(id, fault) => self.time_out(id, &fault),
             Event::Sweep => self.sweep(),
+            Event::Age => self.age(),
             Event::Call(call) => call(self),
         }
     }
@@ -237,10 +240,22 @@ impl Engine {
         let swept = self.core.commit(|tx| {
             let overdue = self.core.retention.overdue(tx.tasks(), tx.now(), SWEEP_LOT);
             overdue.into_iter().for_each(|id| tx.forget(id));
+            tx.trim_history(&self.core.retention);
             Ok(())
         });
         if let Err(fault) = swept {
             tracing::error!(%fault, "finished tasks could not be forgotten");
+        }
+    }
+
+    fn age(&self) {
+        self.core.aging_came();
+        let aged = self.core.commit(|tx| {
+            tx.age(tx.now().before(self.core.retention.recent_age));
+            Ok(())
+        });
+        if let Err(fault) = aged {
+            tracing::error!(%fault, "finished tasks could not be taken from the recent ones");
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::{Admission, Answer};
+use super::commit::Projection;
 use super::driver::Event;
 use super::job::{Job, TaskSpec};
 use crate::fault::Fault;
@@ -14,7 +15,8 @@ use crate::ids::Ids;
 use crate::inventory::{Read, Transaction};
 use crate::task::state::cancel_by;
 use crate::task::{
-    CancelOutcome, Command, Progress, State, TaskDraft, TaskId, TaskRecord, TaskTable, cancel,
+    CancelOutcome, Command, Progress, Retention, State, TaskDraft, TaskId, TaskRecord, TaskTable,
+    cancel,
 };
 use crate::value::{DateTime, MoRef, Object, Str, Value};
 
@@ -57,7 +59,10 @@ pub(super) struct Submitted {
 pub struct Tx<'a> {
     inventory: &'a mut Transaction,
     ids: &'a Ids,
+    projection: &'a dyn Projection,
     pub(super) tables: Tables,
+    /// Whether the tables changed otherwise than by tasks.
+    pub(super) tables_changed: bool,
     /// The tasks that changed, as they were before.
     pub(super) touched: BTreeMap<TaskId, Option<Arc<TaskRecord>>>,
     pub(super) submitted: Vec<Submitted>,
@@ -71,12 +76,15 @@ impl<'a> Tx<'a> {
         mut tables: Tables,
         now: DateTime,
         ids: &'a Ids,
+        projection: &'a dyn Projection,
     ) -> Self {
         tables.time = tables.time.max(now);
         Self {
             inventory,
             ids,
+            projection,
             tables,
+            tables_changed: false,
             touched: BTreeMap::new(),
             submitted: Vec::new(),
             events: Vec::new(),
@@ -142,16 +150,21 @@ impl<'a> Tx<'a> {
 
     fn add(&mut self, spec: TaskSpec, driven: bool) -> Result<Arc<TaskRecord>, Fault> {
         if let Some(parent) = spec.parent
-            && (self.task(parent).is_none()
+            && (self.tables.tasks.recall(parent).is_none()
                 || self.tables.tasks.ancestors(parent).nth(DEEPEST).is_some())
         {
             return Err(Fault::invalid_argument("parentTaskKey"));
         }
         let mut entity_name = spec.entity_name;
+        let mut above = Arc::default();
         if let Some(entity) = &spec.entity {
             let Some(properties) = self.get(entity) else { return Err(Fault::not_found(entity)) };
-            entity_name = entity_name
-                .or_else(|| properties.field("name").and_then(Value::as_str).map(Str::from));
+            entity_name = entity_name.or_else(|| match properties.field("name") {
+                // The same allocation as the inventory's.
+                Some(Value::String(name)) => Some(name.clone()),
+                _ => None,
+            });
+            above = self.projection.above(self.inventory, entity);
         }
         let event_chain_id = match spec.event_chain_id {
             Some(chain) => chain,
@@ -163,6 +176,7 @@ impl<'a> Tx<'a> {
             label: spec.label,
             entity: spec.entity,
             entity_name,
+            above,
             locks: if driven { spec.locks } else { Vec::new() },
             cancelable: spec.cancelable,
             driven,
@@ -258,9 +272,23 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Tasks that ended at `until` or before are no longer recent.
+    pub(super) fn age(&mut self, until: DateTime) {
+        let aged = self.tables.tasks.age(until);
+        self.tables_changed = true;
+        self.projection.on_age(self.inventory, &aged);
+    }
+
+    /// Forgets what is beyond the limits of history.
+    pub(super) fn trim_history(&mut self, retention: &Retention) {
+        retention.trim(&mut self.tables.tasks, self.tables.time);
+        self.tables_changed = true;
+    }
+
     /// Commits the tables together with the inventory.
     pub(super) fn keep_tables(self) {
-        let changed = !self.touched.is_empty()
+        let changed = self.tables_changed
+            || !self.touched.is_empty()
             || self
                 .inventory
                 .companion::<Tables>()

@@ -9,18 +9,24 @@
 //! - [`table`]: all tasks, with what is looked up often
 //! - [`progress`]: how far a task is, and a parent by its children
 //! - [`cancel`]: what a request to cancel meets
-//! - [`history`]: how long finished tasks are kept
+//! - [`filter`]: which tasks somebody wants
+//! - [`history`]: finished tasks, kept small, and found by a filter
+//! - [`retention`]: how long finished tasks are kept
 
 pub mod cancel;
+pub mod filter;
 pub mod history;
 pub mod progress;
 pub mod record;
+pub mod retention;
 pub mod state;
 pub mod table;
 
 pub use cancel::{CancelOutcome, CancelRequest};
-pub use history::Retention;
+pub use filter::TaskFilter;
+pub use history::History;
 pub use progress::Progress;
 pub use record::{Operation, Reason, TaskDraft, TaskId, TaskRecord};
+pub use retention::Retention;
 pub use state::{Command, End, Outcome, Phase, State, Status, Target, TaskError, transition};
 pub use table::TaskTable;

@@ -57,7 +57,7 @@ impl fmt::Debug for TaskId {
 }
 
 /// What a task does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// A method of the schema.
     Method(Method),
@@ -68,7 +68,7 @@ pub enum Operation {
 }
 
 /// Why a task exists.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// A user asked for it.
     User(
@@ -117,6 +117,8 @@ pub struct TaskDraft {
     pub entity: Option<MoRef>,
     /// The name of that at the time of creation.
     pub entity_name: Option<Str>,
+    /// Everything that stood above that in the inventory at that time.
+    pub above: Arc<[MoRef]>,
     /// What it holds while it runs.
     pub locks: Vec<MoRef>,
     /// Whether the work can be stopped.
@@ -158,6 +160,8 @@ pub struct TaskRecord {
     pub entity: Option<MoRef>,
     /// The name of that at the time of creation.
     pub entity_name: Option<Str>,
+    /// Everything that stood above that in the inventory at that time.
+    pub above: Arc<[MoRef]>,
     /// Whether a job of the engine does the work; otherwise its creator does.
     pub driven: bool,
     /// Why it exists.
@@ -197,6 +201,7 @@ impl TaskRecord {
             label: draft.label,
             entity: draft.entity,
             entity_name: draft.entity_name,
+            above: draft.above,
             driven: draft.driven,
             reason: draft.reason,
             owner: draft.owner,
@@ -209,6 +214,23 @@ impl TaskRecord {
             extension: None,
             status: Status::queued(draft.cancelable, draft.description, now),
         }
+    }
+
+    /// The record that history kept: it had ended with this status.
+    pub(super) fn ended(
+        id: TaskId,
+        root: Option<TaskId>,
+        draft: TaskDraft,
+        extension: Option<Arc<BTreeMap<Str, Value>>>,
+        status: Status,
+    ) -> Self {
+        let queued_at = status.queued_at();
+        Self { extension, status, ..Self::queued(id, root, draft, queued_at) }
+    }
+
+    /// What only single protocols know of the task.
+    pub(super) const fn extension(&self) -> Option<&Arc<BTreeMap<Str, Value>>> {
+        self.extension.as_ref()
     }
 
     /// Its state, and everything that changes with it.

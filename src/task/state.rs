@@ -96,6 +96,20 @@ pub struct Status {
     completed_at: Option<DateTime>,
 }
 
+/// What a status says once the task has ended: all that history keeps of it.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) cancelable: bool,
+    pub(super) cancel: Option<CancelRequest>,
+    pub(super) description: Option<Object>,
+    pub(super) result: Option<Value>,
+    pub(super) error: Option<Fault>,
+    pub(super) queued_at: DateTime,
+    pub(super) started_at: Option<DateTime>,
+    pub(super) completed_at: DateTime,
+}
+
 impl Status {
     /// The status of a task that was created at `now`.
     pub const fn queued(cancelable: bool, description: Option<Object>, now: DateTime) -> Self {
@@ -111,6 +125,23 @@ impl Status {
             queued_at: now,
             started_at: None,
             completed_at: None,
+        }
+    }
+
+    /// The status of a task that ended long ago, from what was kept of it.
+    pub(super) fn ended(ended: Ended) -> Self {
+        Self {
+            state: State::Done(ended.outcome),
+            cancelable: ended.cancelable,
+            cancel: ended.cancel,
+            progress: None,
+            details: None,
+            description: ended.description,
+            result: ended.result,
+            error: ended.error,
+            queued_at: ended.queued_at,
+            started_at: ended.started_at,
+            completed_at: Some(ended.completed_at),
         }
     }
 

@@ -1,16 +1,19 @@
 //! All tasks, as a persistent map: a copy costs a few pointers, and whoever
 //! holds one has a snapshot that never changes.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use super::filter::TaskFilter;
+use super::history::History;
 use super::progress::Family;
 use super::record::{TaskDraft, TaskId, TaskRecord};
 use crate::value::{DateTime, MoRef};
 
 /// All tasks that are remembered, with what is looked up often.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TaskTable {
     /// How many tasks there ever were; the next one gets the number after.
     created: u64,
@@ -18,15 +21,40 @@ pub struct TaskTable {
     live: OrdSet<TaskId>,
     /// By the time of their end.
     finished: OrdSet<(DateTime, TaskId)>,
+    /// By what they act on and the time of their end, which for those that
+    /// have not ended is the end of time.
+    by_entity: OrdSet<(MoRef, DateTime, TaskId)>,
+    /// Who ended then or before is no longer recent.
+    aged: DateTime,
+    history: History,
     /// Parent and child.
     members: OrdSet<(TaskId, TaskId)>,
     families: OrdMap<TaskId, Family>,
 }
 
+/// When tasks end that have not ended.
+const NEVER: DateTime = DateTime::from_micros(i64::MAX);
+
+impl Default for TaskTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl TaskTable {
     /// A table without tasks.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            created: 0,
+            records: OrdMap::new(),
+            live: OrdSet::new(),
+            finished: OrdSet::new(),
+            by_entity: OrdSet::new(),
+            aged: DateTime::from_micros(i64::MIN),
+            history: History::default(),
+            members: OrdSet::new(),
+            families: OrdMap::new(),
+        }
     }
 
     /// The task with this number.
@@ -37,6 +65,11 @@ impl TaskTable {
     /// The task that a reference names.
     pub fn find(&self, mo: &MoRef) -> Option<&Arc<TaskRecord>> {
         self.get(TaskId::of(mo)?)
+    }
+
+    /// The task with this number, even if only history remembers it.
+    pub fn recall(&self, id: TaskId) -> Option<Arc<TaskRecord>> {
+        self.get(id).cloned().or_else(|| self.history.get(id))
     }
 
     /// How many tasks are remembered.
@@ -104,10 +137,11 @@ impl TaskTable {
         let id = TaskId::new(self.created);
         let root = draft
             .parent
-            .map(|parent| self.get(parent).and_then(|parent| parent.root).unwrap_or(parent));
+            .map(|parent| self.recall(parent).and_then(|parent| parent.root).unwrap_or(parent));
         let record = Arc::new(TaskRecord::queued(id, root, draft, now));
         self.records.insert(id, Arc::clone(&record));
         self.live.insert(id);
+        self.enter(&record, NEVER);
         if let Some(parent) = record.parent {
             self.members.insert((parent, id));
             self.update_family(parent, None, &record);
@@ -122,23 +156,148 @@ impl TaskTable {
             && self.live.remove(&record.id).is_some()
         {
             self.finished.insert((completed, record.id));
+            if let Some(entity) = &record.entity {
+                self.by_entity.remove(&(entity.clone(), NEVER, record.id));
+            }
+            self.enter(record, completed);
+            self.history.add(record);
         }
         if let Some(parent) = record.parent {
             self.update_family(parent, Some(&old), record);
         }
     }
 
-    /// Forgets a task that has ended. Tasks that have not are kept.
+    fn enter(&mut self, record: &TaskRecord, end: DateTime) {
+        if let Some(entity) = &record.entity {
+            self.by_entity.insert((entity.clone(), end, record.id));
+        }
+    }
+
+    /// Forgets a task that has ended, except in history. Tasks that have not
+    /// are kept.
     pub fn forget(&mut self, id: TaskId) -> Option<Arc<TaskRecord>> {
         let record = Arc::clone(self.get(id)?);
         let completed = record.status().completed_at()?;
         self.records.remove(&id);
         self.finished.remove(&(completed, id));
         self.families.remove(&id);
+        if let Some(entity) = &record.entity {
+            self.by_entity.remove(&(entity.clone(), completed, id));
+        }
         if let Some(parent) = record.parent {
             self.members.remove(&(parent, id));
         }
         Some(record)
+    }
+
+    /// What is remembered of tasks that have ended.
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Forgets what ended before `since`, and about all but `count` others.
+    pub(super) fn trim_history(&mut self, since: DateTime, count: usize) {
+        self.history.trim(since, count);
+    }
+
+    /// The tasks that match and were created after `after`, oldest first, at
+    /// the most `max`: those of history as well as those that have not ended.
+    pub fn newer(
+        &self,
+        filter: &TaskFilter,
+        after: Option<TaskId>,
+        max: usize,
+    ) -> Vec<Arc<TaskRecord>> {
+        let range = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let live = self.live_matching(filter, range);
+        let fresh = self.history.fresh(filter, range);
+        let settled = self.history.settled(filter, range);
+        let ids = merge(merge(live, fresh, TaskId::lt), settled, TaskId::lt);
+        ids.take(max).filter_map(|id| self.recall(id)).collect()
+    }
+
+    /// The tasks that match and were created before `before`, but not before
+    /// `first`, newest first, at the most `max`.
+    pub fn older(
+        &self,
+        filter: &TaskFilter,
+        first: TaskId,
+        before: Option<TaskId>,
+        max: usize,
+    ) -> Vec<Arc<TaskRecord>> {
+        if before.is_some_and(|before| before <= first) {
+            return Vec::new();
+        }
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = (Bound::Included(first), end);
+        let live = self.live_matching(filter, range).rev();
+        let fresh = self.history.fresh(filter, range).rev();
+        let settled = self.history.settled(filter, range).rev();
+        let ids = merge(merge(live, fresh, TaskId::gt), settled, TaskId::gt);
+        ids.take(max).filter_map(|id| self.recall(id)).collect()
+    }
+
+    fn live_matching<'a>(
+        &'a self,
+        filter: &'a TaskFilter,
+        range: (Bound<TaskId>, Bound<TaskId>),
+    ) -> impl DoubleEndedIterator<Item = TaskId> {
+        let live = self.live.range(range).copied();
+        live.filter(|id| self.get(*id).is_some_and(|record| filter.matches(record)))
+    }
+
+    /// The lowest number whose task can still change; all below it have ended.
+    pub fn first_live(&self) -> TaskId {
+        self.live.get_min().copied().unwrap_or(TaskId::new(self.created + 1))
+    }
+
+    /// The recent tasks, oldest first: all that have not ended, and the last
+    /// `count` of those that ended recently; of all entities or of one.
+    pub fn recent(&self, entity: Option<&MoRef>, count: usize) -> Vec<TaskId> {
+        let recent = |end: &DateTime| *end > self.aged;
+        let mut ids: Vec<TaskId> = match entity {
+            None => {
+                let ended = self.finished.iter().rev().take(count);
+                let ended = ended.take_while(|(end, _)| recent(end)).map(|(_, id)| *id);
+                self.live.iter().copied().chain(ended).collect()
+            }
+            Some(entity) => {
+                let first = (entity.clone(), self.aged, TaskId::new(u64::MAX));
+                let last = (entity.clone(), NEVER, TaskId::new(u64::MAX));
+                let mut left = count;
+                let range = (Bound::Excluded(first), Bound::Included(last));
+                let all = self.by_entity.range(range).rev();
+                all.take_while(|(_, end, _)| {
+                    let taken = *end == NEVER || left > 0;
+                    left = left.saturating_sub(usize::from(*end != NEVER));
+                    taken
+                })
+                .map(|(_, _, id)| *id)
+                .collect()
+            }
+        };
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The end of the task that stops being recent next.
+    pub(super) fn first_recent_end(&self) -> Option<DateTime> {
+        let after = (Bound::Excluded((self.aged, TaskId::new(u64::MAX))), Bound::Unbounded);
+        self.finished.range(after).next().map(|(end, _)| *end)
+    }
+
+    /// Who ended at `until` or before is no longer recent from now on; gives
+    /// those who were until now.
+    pub fn age(&mut self, until: DateTime) -> Vec<Arc<TaskRecord>> {
+        if until <= self.aged {
+            return Vec::new();
+        }
+        let ended = |time| (time, TaskId::new(u64::MAX));
+        let range = (Bound::Excluded(ended(self.aged)), Bound::Included(ended(until)));
+        let aged = self.finished.range(range).filter_map(|(_, id)| self.get(*id).cloned());
+        let aged = aged.collect();
+        self.aged = until;
+        aged
     }
 
     fn update_family(&mut self, parent: TaskId, old: Option<&TaskRecord>, new: &TaskRecord) {
@@ -152,4 +311,18 @@ impl TaskTable {
             self.families.insert(parent, after);
         }
     }
+}
+
+/// Both in one order; `first` says which of two comes first.
+fn merge(
+    a: impl Iterator<Item = TaskId>,
+    b: impl Iterator<Item = TaskId>,
+    first: impl Fn(&TaskId, &TaskId) -> bool,
+) -> impl Iterator<Item = TaskId> {
+    let (mut a, mut b) = (a.peekable(), b.peekable());
+    std::iter::from_fn(move || match (a.peek(), b.peek()) {
+        (Some(left), Some(right)) if first(right, left) => b.next(),
+        (None, _) => b.next(),
+        (Some(_), _) => a.next(),
+    })
 }

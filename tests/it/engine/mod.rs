@@ -24,6 +24,10 @@ use vimsim::{object, path};
 pub(super) const NOON: DateTime = DateTime::from_micros(1_700_000_000_000_000);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
+/// What waits once a task has ended: its being recent no longer, and its being
+/// cleaned away.
+pub(super) const HOUSEKEEPING: usize = 2;
+
 /// Shows of a task what the tests look at: its state as `info.state`.
 pub(super) struct Plain;
 

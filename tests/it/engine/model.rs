@@ -20,7 +20,14 @@ use super::{SECOND, engine_with, machine, name, spec};
 const MACHINES: usize = 4;
 
 /// Far beyond what a run takes, so that the model need not forget tasks.
-const AMPLE: Retention = Retention { age: Duration::from_secs(1_000_000_000), count: 1_000_000 };
+const AMPLE: Retention = Retention {
+    age: Duration::from_secs(1_000_000_000),
+    count: 1_000_000,
+    recent_age: Duration::from_secs(600),
+    recent_count: 200,
+    history_age: Duration::from_secs(1_000_000_000),
+    history_count: 1_000_000,
+};
 
 /// What a client, or time, may do. Tasks are meant by their number, which may
 /// not exist.

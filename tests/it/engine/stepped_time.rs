@@ -48,7 +48,12 @@ fn a_day_passes_in_a_moment() {
 
 #[test]
 fn finished_tasks_beyond_retention_leave_nothing() {
-    let engine = engine_with(Retention { age: 60 * SECOND, count: 32 });
+    let engine = engine_with(Retention {
+        age: 60 * SECOND,
+        count: 32,
+        history_age: 90 * SECOND,
+        ..Retention::default()
+    });
     let vm = machine(&engine, "a");
     for _ in 0..100 {
         engine.submit(spec(&vm), rename(&vm, "b")).unwrap();
@@ -60,7 +65,15 @@ fn finished_tasks_beyond_retention_leave_nothing() {
     engine.advance(59 * SECOND).unwrap();
     assert!(engine.snapshot().exists(&last));
     engine.advance(SECOND).unwrap();
-    assert_eq!((engine.tasks().len(), engine.snapshot().len(), engine.waiting()), (0, 1, 0));
+    let tasks = engine.tasks();
+    assert_eq!((tasks.len(), engine.snapshot().len(), tasks.history().len()), (0, 1, 100));
+    assert!(tasks.recent(None, 200).is_empty(), "what is no object is not listed");
+    assert_eq!(
+        tasks.recall(TaskId::new(1)).map(|task| task.mo.clone()),
+        Some(TaskId::new(1).moref())
+    );
+    engine.advance(30 * SECOND).unwrap();
+    assert_eq!((engine.tasks().history().len(), engine.waiting()), (0, 0));
 }
 
 #[test]
