@@ -4,6 +4,7 @@
 //! `Config::default()` and changes what it needs. Nothing here opens a file or a socket.
 
 mod access;
+mod tasks;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Access, AccessError, Permission, User};
+pub use tasks::Tasks;
 
 /// What to simulate, where to serve it, and within which limits.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub load: Option<PathBuf>,
     /// Time added to calls and tasks. Default: none.
     pub delays: Delays,
+    /// How long finished tasks are kept.
+    pub tasks: Tasks,
     /// How long a session may be idle before it ends; zero means for ever. Default 30 minutes.
     pub session_timeout: Duration,
     /// Bounds on what one client can make the server hold or wait for.
@@ -71,6 +75,7 @@ impl Default for Config {
             model: Model::default(),
             load: None,
             delays: Delays::default(),
+            tasks: Tasks::default(),
             session_timeout: Duration::from_secs(30 * 60),
             limits: Limits::default(),
             gzip: true,

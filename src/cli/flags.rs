@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::tasks::TaskFlags;
 use super::values::{self, MethodDelays, OptionalPort, Size, Span};
 use crate::config::{
     Access, ClockMode, Config, Delays, Direction, Export, Limits, ListenAddress, Log, LogFormat,
@@ -36,6 +37,8 @@ pub(super) struct Flags {
     model: ModelFlags,
     #[command(flatten)]
     timing: Timing,
+    #[command(flatten)]
+    tasks: TaskFlags,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -306,7 +309,7 @@ struct Output {
 impl Flags {
     /// What the flags add up to. Reads the files that hold a login, and opens the trace file.
     pub(super) fn into_config(self) -> Result<Config, clap::Error> {
-        let Self { listening, login, identity, model, timing, limits, output, task: _ } = self;
+        let Self { listening, login, identity, model, timing, tasks, limits, output, task: _ } = self;
         if let Some(dir) = identity.load.as_deref().filter(|dir| !dir.is_dir()) {
             return Err(wrong("load", format!("{} is not a directory", dir.display())));
         }
@@ -342,6 +345,7 @@ impl Flags {
                 ClockFlag::Stepped => ClockMode::Stepped,
             },
             seed: timing.seed,
+            tasks: tasks.into(),
             limits: limits.into(),
             export: if output.export == Path::new("-") {
                 Export::Stdout

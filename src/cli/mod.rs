@@ -5,6 +5,7 @@ mod flags;
 mod help;
 mod log;
 mod ready;
+mod tasks;
 mod values;
 
 use std::ffi::OsString;

@@ -110,6 +110,11 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "expected a number of 0 or more".to_owned())
 }
 
+/// How many of something, where memory is the only limit.
+pub(super) fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a number of 0 or more".to_owned())
+}
+
 /// How many of something that there must be.
 pub(super) fn some(text: &str) -> Result<usize, String> {
     match text.parse() {

@@ -94,6 +94,14 @@ impl Transaction {
         Ok(())
     }
 
+    /// Counts an object as changed although it is the same: for what is computed
+    /// about it when it is read.
+    pub fn touch(&mut self, mo: &MoRef) {
+        if self.objects.contains_key(mo) {
+            self.note(mo, ChangeKind::Modified);
+        }
+    }
+
     /// Sets, or with `None` unsets, one property or something below it.
     pub fn set(
         &mut self,

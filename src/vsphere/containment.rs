@@ -56,6 +56,46 @@ pub fn is_below(state: &(impl Read + ?Sized), entity: &MoRef, top: &MoRef) -> bo
     std::iter::successors(Some(entity.clone()), |mo| parent(state, mo)).any(|mo| &mo == top)
 }
 
+/// The properties that lead from an entity to what it stands below.
+fn ways_up(entity: &MoRef) -> &'static [&'static StaticPath] {
+    let of = entity.ty();
+    if of.is_a(ty::VirtualMachine) {
+        &[
+            path!(VirtualMachine, "parent"),
+            path!(VirtualMachine, "parentVApp"),
+            path!(VirtualMachine, "resourcePool"),
+            path!(VirtualMachine, "runtime.host"),
+        ]
+    } else if of.is_a(ty::VirtualApp) {
+        &[path!(VirtualApp, "parent"), path!(VirtualApp, "parentFolder")]
+    } else if of.is_a(ty::ManagedEntity) {
+        &[path!(ManagedEntity, "parent")]
+    } else {
+        &[]
+    }
+}
+
+/// Everything that `entity` stands below, each once: up the tree, and of a
+/// virtual machine up from its host, its resource pool and its vApp too.
+pub fn above(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<MoRef> {
+    let mut found: Vec<MoRef> = Vec::new();
+    let mut looked = 0;
+    let mut open = Some(entity.clone());
+    while let Some(mo) = open {
+        let object = state.get(&mo);
+        let up = ways_up(&mo).iter().filter_map(|way| object?.at(way)?.as_moref());
+        for container in up {
+            // A dozen at the most, so looking through them is quick.
+            if container != entity && !found.contains(container) {
+                found.push(container.clone());
+            }
+        }
+        open = found.get(looked).cloned();
+        looked += 1;
+    }
+    found
+}
+
 /// A name as the inventory stores it: `%`, `/` and `\` escaped.
 pub fn escape(name: &str) -> String {
     let mut out = String::with_capacity(name.len());

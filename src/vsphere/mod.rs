@@ -14,6 +14,7 @@ pub mod dispatch;
 mod environment_browser;
 mod extension_manager;
 mod folder;
+mod history;
 mod host;
 mod left_files;
 mod managed_entity;
@@ -50,6 +51,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     extension_manager::METHODS,
     property_collector::METHODS,
     folder::METHODS,
+    history::tasks::METHODS,
     host::maintenance::METHODS,
     managed_entity::METHODS,
     resource_pool::METHODS,

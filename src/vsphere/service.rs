@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use super::authorization::{self, Access, Authorization};
 use super::call::Call;
@@ -24,7 +25,7 @@ use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
 use crate::path;
 use crate::schema::{Method, Type, Version, ty};
-use crate::task::Reason;
+use crate::task::{Reason, Retention};
 use crate::value::{DateTime, MoRef, Object, Str, Value};
 
 /// The well-known objects that vimsim itself has to find.
@@ -106,7 +107,12 @@ impl Service {
         let observed = subscriptions.clone();
         store.observe(Box::new(move |commit| observed.on_commit(commit)));
         let projection = TaskProjection { manager: content.task_manager.clone() };
-        let settings = Settings { clock, ids: ids.clone(), ..Settings::default() };
+        let settings = Settings {
+            clock,
+            ids: ids.clone(),
+            retention: retention(&config),
+            ..Settings::default()
+        };
         let engine = Engine::start(store, settings, Box::new(projection))
             .map_err(|error| Fault::system_error(&error.to_string()))?;
         let delays = Delays::new(&config.delays);
@@ -340,4 +346,22 @@ async fn guarded(mut waiting: Waiting<'_>) -> Result<Answer, ()> {
         }
     })
     .await
+}
+
+/// How long the settings keep tasks; what counts as recent is the same for all.
+fn retention(config: &Config) -> Retention {
+    let mut retention = Retention {
+        age: config.tasks.age,
+        count: config.tasks.count,
+        history_age: config.tasks.history_age,
+        history_count: config.tasks.history_count,
+        ..Retention::default()
+    };
+    if config.esx {
+        // Only vCenter limits the number of recent tasks, and a host has no history.
+        retention.recent_count = usize::MAX;
+        retention.history_count = 0;
+        retention.history_age = Duration::ZERO;
+    }
+    retention
 }

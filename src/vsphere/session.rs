@@ -204,6 +204,18 @@ impl Session {
         found
     }
 
+    /// Gives the session an object, unless it has `limit` of that type; whether
+    /// it has it now.
+    pub fn add_limited(&self, mo: MoRef, object: Arc<dyn SessionObject>, limit: usize) -> bool {
+        let mut objects = lock(&self.objects);
+        let held = objects.keys().filter(|held| held.ty() == mo.ty()).count();
+        let fits = held < limit && !self.has_ended();
+        if fits {
+            objects.insert(mo, object);
+        }
+        fits
+    }
+
     /// Takes an object from the session and closes it; whether it was there.
     pub fn remove_object(&self, mo: &MoRef) -> bool {
         let removed = lock(&self.objects).remove(mo);

@@ -63,6 +63,10 @@ impl<'s> SessionSource<'s> {
             self.own(mo).unwrap_or_else(|| stored.clone())
         } else if mo.ty() == ty::ViewManager {
             super::view::properties(self.session, stored)
+        } else if mo.ty() == ty::TaskManager {
+            super::task_manager::properties(self.service, &self.snapshot, stored)
+        } else if mo.ty().is_a(ty::ManagedEntity) {
+            super::task_manager::entity_properties(self.service, &self.snapshot, mo, stored)
         } else {
             stored.clone()
         })

@@ -1,7 +1,10 @@
 //! `Task`: a task record as vSphere clients see it, and the four methods that
 //! its owner and its watchers call.
 
+use std::sync::Arc;
+
 use super::call::{Call, arg};
+use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
 use super::service::Service;
 use crate::engine::Projection;
@@ -9,7 +12,7 @@ use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::object;
 use crate::path;
-use crate::schema::{StaticPath, method, ty};
+use crate::schema::{method, ty};
 use crate::task::{Operation, Outcome, Progress, Reason, State, Target, TaskRecord};
 use crate::value::{MoRef, Object, Str, Value};
 
@@ -118,15 +121,22 @@ fn reason(reason: &Reason) -> Object {
     }
 }
 
-/// How many finished tasks `recentTask` shows at the most, on the manager and
-/// on each entity.
-const RECENT: usize = 200;
-
-/// Shows task records as managed objects, and keeps `recentTask`.
+/// Shows task records as managed objects. `recentTask` is computed when it is
+/// read, from the table that is part of the same snapshot; here its owners are
+/// told that it has changed.
 #[derive(Debug)]
 pub(super) struct TaskProjection {
     /// The task manager, whose `recentTask` lists all.
     pub(super) manager: MoRef,
+}
+
+impl TaskProjection {
+    fn touch(&self, tx: &mut Transaction, task: &TaskRecord) {
+        tx.touch(&self.manager);
+        if let Some(entity) = task.entity.as_ref().filter(|mo| mo.ty().is_a(ty::ManagedEntity)) {
+            tx.touch(entity);
+        }
+    }
 }
 
 impl Projection for TaskProjection {
@@ -134,39 +144,21 @@ impl Projection for TaskProjection {
         object!(Task { info: info(record) })
     }
 
+    fn above(&self, state: &dyn Read, entity: &MoRef) -> Arc<[MoRef]> {
+        containment::above(state, entity).into()
+    }
+
     fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {
-        if old.is_none() {
-            recent(tx, &self.manager, path!(TaskManager, "recentTask"), &new.mo);
-            if let Some(entity) = new.entity.as_ref().filter(|mo| mo.ty().is_a(ty::ManagedEntity)) {
-                recent(tx, entity, path!(ManagedEntity, "recentTask"), &new.mo);
-            }
+        if old.is_none_or(|old| old.state() != new.state()) {
+            self.touch(tx, new);
         }
+    }
+
+    fn on_age(&self, tx: &mut Transaction, tasks: &[Arc<TaskRecord>]) {
+        tasks.iter().for_each(|task| self.touch(tx, task));
     }
 
     fn on_forget(&self, tx: &mut Transaction, task: &TaskRecord) {
-        let lists = [
-            Some((&self.manager, path!(TaskManager, "recentTask"))),
-            task.entity.as_ref().map(|mo| (mo, path!(ManagedEntity, "recentTask"))),
-        ];
-        for (owner, place) in lists.into_iter().flatten() {
-            if tx.at(owner, place).is_some() {
-                // The owner was there a moment ago, inside the same commit.
-                let _ = tx.remove_ref(owner, place, &task.mo);
-            }
-        }
+        self.touch(tx, task);
     }
-}
-
-/// Adds a task at the end of a `recentTask` list, and drops the oldest ones
-/// that no longer belong there.
-fn recent(tx: &mut Transaction, owner: &MoRef, place: &StaticPath, task: &MoRef) {
-    if !tx.exists(owner) {
-        return;
-    }
-    let mut tasks = tx.morefs(owner, place);
-    tasks.push(task.clone());
-    let surplus = tasks.len().saturating_sub(RECENT);
-    tasks.drain(..surplus);
-    // The owner is there, and the property is one of its own.
-    let _ = tx.set(owner, place, tasks);
 }

@@ -4,15 +4,46 @@
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
 use super::service::Service;
-use crate::engine::TaskSpec;
+use crate::engine::{TaskSpec, tasks_in};
 use crate::fault::Fault;
-use crate::inventory::Read;
+use crate::inventory::{Read, Snapshot};
 use crate::schema::{method, ty};
 use crate::task::{Operation, Reason, TaskId};
-use crate::value::{Str, Value};
+use crate::value::{MoRef, Object, Str, Value};
 
 pub(super) const METHODS: &[Entry] =
     &[(ty::TaskManager, method::CreateTask, Handler::Now(create_task))];
+
+/// The manager with its recent tasks, and with what the settings say.
+pub(super) fn properties(service: &Service, snapshot: &Snapshot, stored: &Object) -> Object {
+    let mut properties = stored.edit();
+    let recent = recent(service, snapshot, None);
+    properties.set(const { ty::TaskManager.slot("recentTask") }, recent);
+    let collectors = i32::try_from(service.config().tasks.collectors).unwrap_or(i32::MAX);
+    properties.set(const { ty::TaskManager.slot("maxCollector") }, collectors);
+    properties.finish()
+}
+
+/// An entity with its recent tasks.
+pub(super) fn entity_properties(
+    service: &Service,
+    snapshot: &Snapshot,
+    entity: &MoRef,
+    stored: &Object,
+) -> Object {
+    let recent = recent(service, snapshot, Some(entity));
+    if recent.is_empty() {
+        return stored.clone();
+    }
+    stored.with(const { ty::ManagedEntity.slot("recentTask") }, recent)
+}
+
+/// The tasks that `recentTask` lists, oldest first: those of one entity, or all.
+fn recent(service: &Service, snapshot: &Snapshot, entity: Option<&MoRef>) -> Vec<MoRef> {
+    let Some(tasks) = tasks_in(snapshot) else { return Vec::new() };
+    let recent = tasks.recent(entity, service.engine().retention().recent_count);
+    recent.into_iter().filter_map(|id| Some(tasks.get(id)?.mo.clone())).collect()
+}
 
 /// Makes a task that its creator drives. The reply is the task's info at that
 /// moment; its `name` is unset, its `descriptionId` the task type.
@@ -30,7 +61,8 @@ fn create_task(service: &Service, call: &Call) -> Answer {
     let parent = match call.text(arg!(CreateTask.parentTaskKey)) {
         "" => None,
         key => {
-            let known = TaskId::parse(key).filter(|id| service.engine().tasks().get(*id).is_some());
+            let tasks = service.engine().tasks();
+            let known = TaskId::parse(key).filter(|id| tasks.recall(*id).is_some());
             Some(known.ok_or_else(|| Fault::invalid_argument("parentTaskKey"))?)
         }
     };

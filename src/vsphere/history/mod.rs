@@ -1,0 +1,232 @@
+//! History collectors: what happened, read page by page from either end, and
+//! the latest of it as a property that can be watched.
+//!
+//! ```text
+//!    oldest                 position                 newest
+//!      ├──────────────────────┊───────────┬────────────┤
+//!          ReadPrevious ◄─────┊─────► ReadNext
+//!      ┊                                  ┊ latestPage │
+//!    Rewind                             Reset
+//! ```
+//!
+//! The position is a gap between two entries, so what was read by going one
+//! way is read again by going back. A [`History`] is what some filter lets
+//! through of tasks or of events; everything else is the same for both.
+
+mod page;
+pub(super) mod tasks;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::page::LatestPage;
+use super::call::{Call, arg};
+use super::dispatch::Answer;
+use super::property_collector::session_moref;
+use super::service::Service;
+use super::session::SessionObject;
+use crate::fault::Fault;
+use crate::inventory::Snapshot;
+use crate::schema::Type;
+use crate::value::{Array, MoRef, Object, Value};
+
+/// How many entries the latest page has at first: what vCenter was seen to do.
+const PAGE: usize = 10;
+
+/// The largest page. vCenter's guide names it for the latest page; for pages
+/// that are read it is our bound on what one call can ask for.
+const LARGEST_PAGE: usize = 1000;
+
+/// A history of entries in the order of their making, as one filter sees it.
+pub(super) trait History: Send + Sync + 'static {
+    /// What the history is made of.
+    type Entry;
+
+    /// The type of its collectors.
+    const COLLECTOR: Type;
+
+    /// The type of an entry as it is sent.
+    const ENTRY: Type;
+
+    /// A number that rises with each entry made, from one.
+    fn key(entry: &Self::Entry) -> u64;
+
+    /// Another number whenever the latest page is to show the entry anew.
+    fn stamp(entry: &Self::Entry) -> u32;
+
+    /// The entry as it is sent.
+    fn show(&self, entry: &Self::Entry) -> Object;
+
+    /// The properties of a collector.
+    fn properties(filter: &Object, page: Vec<Object>) -> Object;
+
+    /// The entries with keys above `after`, oldest first, `max` of them.
+    fn newer(&self, state: &Snapshot, after: u64, max: usize) -> Vec<Self::Entry>;
+
+    /// The entries with keys from `first` on and below `before`, newest first,
+    /// `max` of them.
+    fn older(&self, state: &Snapshot, first: u64, before: u64, max: usize) -> Vec<Self::Entry>;
+
+    /// The key of the newest entry, whether it passes the filter or not.
+    fn newest(&self, state: &Snapshot) -> u64;
+
+    /// The lowest key whose entry can still change, or pass the filter later;
+    /// one above [`History::newest`] if there is none.
+    fn settled(&self, state: &Snapshot) -> u64;
+}
+
+/// A history collector in its session.
+pub(super) struct Collector<H> {
+    history: H,
+    /// The filter as the client gave it.
+    filter: Object,
+    /// The object that is touched whenever the history has changed.
+    signal: MoRef,
+    view: Mutex<View>,
+}
+
+/// Where a collector is.
+struct View {
+    /// The highest key behind the position.
+    position: u64,
+    page: LatestPage,
+}
+
+impl<H: History> Collector<H> {
+    /// A collector over `history`, at its oldest entry.
+    pub(super) fn new(history: H, filter: Object, signal: MoRef, state: &Snapshot) -> Self {
+        let mut page = LatestPage::new(PAGE);
+        page.look(&history, state);
+        Self { history, filter, signal, view: Mutex::new(View { position: 0, page }) }
+    }
+
+    fn read_next(&self, state: &Snapshot, max: usize) -> Vec<H::Entry> {
+        let mut view = self.view();
+        let entries = self.history.newer(state, view.position, max);
+        if let Some(last) = entries.last() {
+            view.position = H::key(last);
+        }
+        entries
+    }
+
+    fn read_previous(&self, state: &Snapshot, max: usize) -> Vec<H::Entry> {
+        let mut view = self.view();
+        let entries = self.history.older(state, 0, view.position.saturating_add(1), max);
+        if let Some(last) = entries.last() {
+            view.position = H::key(last) - 1;
+        }
+        entries
+    }
+
+    fn rewind(&self) {
+        self.view().position = 0;
+    }
+
+    /// Goes to just before the latest page; if that is empty, to the end.
+    fn reset(&self, state: &Snapshot) {
+        let mut view = self.view();
+        view.page.look(&self.history, state);
+        view.position =
+            view.page.first_key().map_or_else(|| self.history.newest(state), |key| key - 1);
+    }
+
+    fn set_page_size(&self, state: &Snapshot, size: usize) {
+        self.view().page.resize(&self.history, state, size);
+    }
+
+    fn view(&self) -> MutexGuard<'_, View> {
+        // Nothing panics in between, and every state of a view is whole.
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<H: History> SessionObject for Collector<H> {
+    fn properties(&self, snapshot: &Snapshot) -> Object {
+        let mut view = self.view();
+        view.page.look(&self.history, snapshot);
+        H::properties(&self.filter, view.page.objects())
+    }
+
+    fn depends(&self, _: &Snapshot, add: &mut dyn FnMut(&MoRef)) {
+        add(&self.signal);
+    }
+}
+
+/// Gives the caller's session a collector, if it has fewer than `limit`.
+pub(super) fn add<H: History>(
+    service: &Service,
+    call: &Call,
+    limit: usize,
+    collector: Collector<H>,
+) -> Answer {
+    let session = call.session()?;
+    let mo = session_moref(service, session, H::COLLECTOR);
+    if !session.add_limited(mo.clone(), Arc::new(collector), limit) {
+        return Err(Fault::invalid_state());
+    }
+    Ok(Some(mo.into()))
+}
+
+/// The collector that a call is for.
+fn collector<H: History>(call: &Call) -> Result<Arc<Collector<H>>, Fault> {
+    call.session()?.object_as(&call.this).ok_or_else(|| Fault::not_found(&call.this))
+}
+
+/// The argument `maxCount` at `slot`; one that is not above zero is refused.
+fn max_count(call: &Call, slot: usize) -> Result<usize, Fault> {
+    let count = call.required(slot)?.as_i32().and_then(|count| usize::try_from(count).ok());
+    count
+        .filter(|count| *count > 0)
+        .map(|count| count.min(LARGEST_PAGE))
+        .ok_or_else(|| Fault::invalid_argument("maxCount"))
+}
+
+/// Answers `ReadNext…`.
+pub(super) fn read_next<H: History>(service: &Service, call: &Call, slot: usize) -> Answer {
+    let (collector, max) = (collector::<H>(call)?, max_count(call, slot)?);
+    let entries = collector.read_next(&service.engine().snapshot(), max);
+    Ok(Some(reply(&collector.history, &entries)))
+}
+
+/// Answers `ReadPrevious…`.
+pub(super) fn read_previous<H: History>(service: &Service, call: &Call, slot: usize) -> Answer {
+    let (collector, max) = (collector::<H>(call)?, max_count(call, slot)?);
+    let entries = collector.read_previous(&service.engine().snapshot(), max);
+    Ok(Some(reply(&collector.history, &entries)))
+}
+
+fn reply<H: History>(history: &H, entries: &[H::Entry]) -> Value {
+    let entries = entries.iter().map(|entry| Value::Object(history.show(entry))).collect();
+    Array::new(H::ENTRY, entries).into()
+}
+
+/// Answers `RewindCollector`.
+pub(super) fn rewind<H: History>(_: &Service, call: &Call) -> Answer {
+    collector::<H>(call)?.rewind();
+    Ok(None)
+}
+
+/// Answers `ResetCollector`.
+pub(super) fn reset<H: History>(service: &Service, call: &Call) -> Answer {
+    collector::<H>(call)?.reset(&service.engine().snapshot());
+    Ok(None)
+}
+
+/// Answers `SetCollectorPageSize`; zero asks for the size at first.
+pub(super) fn set_page_size<H: History>(service: &Service, call: &Call) -> Answer {
+    let collector = collector::<H>(call)?;
+    let size = call.required(arg!(SetCollectorPageSize.maxCount))?.as_i32();
+    let size = size.and_then(|size| usize::try_from(size).ok());
+    let size = size.filter(|size| *size <= LARGEST_PAGE);
+    let size = size.ok_or_else(|| Fault::invalid_argument("maxCount"))?;
+    collector.set_page_size(&service.engine().snapshot(), if size == 0 { PAGE } else { size });
+    service.touch(&call.this);
+    Ok(None)
+}
+
+/// Answers `DestroyCollector`.
+pub(super) fn destroy(service: &Service, call: &Call) -> Answer {
+    call.session()?.remove_object(&call.this);
+    service.touch(&call.this);
+    Ok(None)
+}
+
