@@ -309,7 +309,8 @@ struct Output {
 impl Flags {
     /// What the flags add up to. Reads the files that hold a login, and opens the trace file.
     pub(super) fn into_config(self) -> Result<Config, clap::Error> {
-        let Self { listening, login, identity, model, timing, tasks, limits, output, task: _ } = self;
+        let Self { listening, login, identity, model, timing, tasks, limits, output, task: _ } =
+            self;
         if let Some(dir) = identity.load.as_deref().filter(|dir| !dir.is_dir()) {
             return Err(wrong("load", format!("{} is not a directory", dir.display())));
         }

@@ -1,6 +1,7 @@
 //! `ExtensionManager`: who extends the server, with the task types they bring.
 
 use super::call::{Call, arg};
+use super::descriptions::Description;
 use super::dispatch::{Answer, Entry, Handler};
 use super::service::Service;
 use crate::fault::Fault;
@@ -40,14 +41,52 @@ pub(super) fn find<'s>(snapshot: &'s Snapshot, wanted: &str) -> Option<&'s Value
     list(snapshot).iter().find(|extension| key(extension) == wanted)
 }
 
-/// Whether some extension has registered the task type.
-pub(super) fn knows_task_type(snapshot: &Snapshot, id: &str) -> bool {
-    list(snapshot).iter().filter_map(Value::as_object).any(|extension| {
-        let types = extension.at(path!(Extension, "taskList")).map(Value::items);
-        types.unwrap_or_default().iter().filter_map(Value::as_object).any(|task| {
-            task.at(path!(ExtensionTaskTypeInfo, "taskID")).and_then(Value::as_str) == Some(id)
-        })
-    })
+/// The task types that extensions have registered. What they are called stands
+/// in the extension's resources, as `<task type>.label` and `.summary`.
+pub(super) fn task_types(snapshot: &Snapshot) -> Vec<Description> {
+    let mut found = Vec::new();
+    for extension in list(snapshot).iter().filter_map(Value::as_object) {
+        let tasks = extension.at(path!(Extension, "taskList")).map(Value::items);
+        let tasks = tasks.unwrap_or_default().iter().filter_map(Value::as_object);
+        let ids =
+            tasks.filter_map(|task| task.at(path!(ExtensionTaskTypeInfo, "taskID"))?.as_str());
+        found.extend(ids.map(|id| {
+            let text = |what| resource(extension, &format!("{id}.{what}"));
+            let label = text("label").unwrap_or(id);
+            Description {
+                id: id.into(),
+                label: label.into(),
+                summary: text("summary").unwrap_or(label).into(),
+            }
+        }));
+    }
+    found
+}
+
+/// The task type with the id, if some extension has registered it.
+pub(super) fn task_type(snapshot: &Snapshot, id: &str) -> Option<Description> {
+    task_types(snapshot).into_iter().find(|known| known.id == id)
+}
+
+/// A text of an extension about tasks; in English if it is there.
+fn resource<'e>(extension: &'e Object, key: &str) -> Option<&'e str> {
+    let resources = extension.at(path!(Extension, "resourceList")).map(Value::items);
+    let resources = resources.unwrap_or_default().iter().filter_map(Value::as_object);
+    let text = |object: &'e Object, path| object.at(path).and_then(Value::as_str);
+    let of_tasks = resources.filter(|resource| {
+        text(resource, path!(ExtensionResourceInfo, "module"))
+            .is_some_and(|module| module == "task")
+    });
+    let mut texts = of_tasks.filter_map(|resource| {
+        let english = text(resource, path!(ExtensionResourceInfo, "locale"))
+            .is_some_and(|locale| locale.starts_with("en"));
+        let data = resource.at(path!(ExtensionResourceInfo, "data")).map(Value::items);
+        let mut data = data.unwrap_or_default().iter().filter_map(Value::as_object);
+        let found = data.find(|pair| text(pair, path!(KeyValue, "key")) == Some(key))?;
+        Some((english, text(found, path!(KeyValue, "value"))?))
+    });
+    let first = texts.next()?;
+    if first.0 { Some(first.1) } else { texts.find(|text| text.0).or(Some(first)).map(|t| t.1) }
 }
 
 fn find_extension(service: &Service, call: &Call) -> Answer {
@@ -69,6 +108,8 @@ fn change(
         let tx: &mut Transaction = tx;
         let mut all = tx.at(manager, path).map(|v| v.items().to_vec()).unwrap_or_default();
         edit(&mut all)?;
+        // Their task types stand in its description.
+        tx.touch(&service.content().task_manager);
         tx.set(manager, path, all)
     })?;
     Ok(None)

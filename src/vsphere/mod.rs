@@ -10,6 +10,7 @@ pub mod containment;
 mod datacenter;
 mod datastore_path;
 mod delays;
+mod descriptions;
 pub mod dispatch;
 mod environment_browser;
 mod extension_manager;

@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::authorization::{self, Access, Authorization};
 use super::call::Call;
 use super::delays::Delays;
+use super::descriptions;
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
 use super::model::Catalog;
-use super::operation::{Operation, description_id};
+use super::operation::Operation;
 use super::session::{NewSession, Session, Sessions};
 use super::session_manager::Tickets;
 use super::task::TaskProjection;
@@ -26,7 +27,7 @@ use crate::inventory::{Read, Snapshot, Store, Transaction};
 use crate::path;
 use crate::schema::{Method, Type, Version, ty};
 use crate::task::{Reason, Retention};
-use crate::value::{DateTime, MoRef, Object, Str, Value};
+use crate::value::{DateTime, MoRef, Object, Value};
 
 /// The well-known objects that vimsim itself has to find.
 #[derive(Clone, Debug)]
@@ -252,11 +253,6 @@ impl Service {
         self.touches.load(Ordering::Acquire)
     }
 
-    /// What a kind of task is called.
-    pub(super) fn task_label(&self, description_id: &str) -> Str {
-        model::tasks::label(description_id)
-    }
-
     /// Answers a call. The checks come in the order of the real product:
     /// login, object, privileges, then what the method itself looks at.
     pub async fn call(self: &Arc<Self>, call: &Call) -> Answer {
@@ -322,10 +318,15 @@ impl Service {
 
     /// A task for the caller, as `method` makes one on receivers of type `receiver`.
     pub(super) fn task_spec(&self, call: &Call, receiver: Type, method: Method) -> TaskSpec {
-        let description_id = Str::from(description_id(receiver, method));
-        let mut spec =
-            TaskSpec::new(crate::task::Operation::Method(method), description_id.clone());
-        spec.label = self.task_label(&description_id);
+        let operation = crate::task::Operation::Method(method);
+        let mut spec = match descriptions::of(receiver, method) {
+            Some(known) => {
+                let mut spec = TaskSpec::new(operation, known.id.clone());
+                spec.label = known.label.clone();
+                spec
+            }
+            None => TaskSpec::new(operation, descriptions::id(receiver, method)),
+        };
         spec.busy =
             if method.faults().contains(&ty::TaskInProgress) { Busy::Refuse } else { Busy::Wait };
         spec.duration = self.delays.task(method, &self.ids);

@@ -2,11 +2,13 @@
 //! that clients make for themselves.
 
 use super::call::{Call, arg};
+use super::descriptions;
 use super::dispatch::{Answer, Entry, Handler};
 use super::service::Service;
 use crate::engine::{TaskSpec, tasks_in};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
+use crate::path;
 use crate::schema::{method, ty};
 use crate::task::{Operation, Reason, TaskId};
 use crate::value::{MoRef, Object, Str, Value};
@@ -19,6 +21,14 @@ pub(super) fn properties(service: &Service, snapshot: &Snapshot, stored: &Object
     let mut properties = stored.edit();
     let recent = recent(service, snapshot, None);
     properties.set(const { ty::TaskManager.slot("recentTask") }, recent);
+    let extensions = super::extension_manager::task_types(snapshot);
+    if !extensions.is_empty()
+        && let Some(description) =
+            stored.at(path!(TaskManager, "description")).and_then(Value::as_object)
+    {
+        let description = descriptions::with_extensions(description, &extensions);
+        properties.set(const { ty::TaskManager.slot("description") }, description);
+    }
     let collectors = i32::try_from(service.config().tasks.collectors).unwrap_or(i32::MAX);
     properties.set(const { ty::TaskManager.slot("maxCollector") }, collectors);
     properties.finish()
@@ -55,9 +65,8 @@ fn create_task(service: &Service, call: &Call) -> Answer {
         return Err(Fault::not_found(entity));
     }
     let kind = call.text(arg!(CreateTask.taskTypeId));
-    if !super::extension_manager::knows_task_type(&snapshot, kind) {
-        return Err(Fault::invalid_argument("taskType"));
-    }
+    let known = super::extension_manager::task_type(&snapshot, kind);
+    let known = known.ok_or_else(|| Fault::invalid_argument("taskType"))?;
     let parent = match call.text(arg!(CreateTask.parentTaskKey)) {
         "" => None,
         key => {
@@ -71,9 +80,8 @@ fn create_task(service: &Service, call: &Call) -> Answer {
         "" => session.user_name.clone(),
         name => Str::from(name),
     };
-    let kind = Str::from(kind);
-    let mut spec = TaskSpec::new(Operation::Extension(kind.clone()), kind.clone());
-    spec.label = service.task_label(&kind);
+    let mut spec = TaskSpec::new(Operation::Extension(known.id.clone()), known.id);
+    spec.label = known.label;
     spec.entity = Some(entity.clone());
     spec.cancelable = call.flag(arg!(CreateTask.cancelable));
     spec.reason = Reason::User(initiator);

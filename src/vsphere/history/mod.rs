@@ -15,6 +15,8 @@
 
 mod page;
 pub(super) mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -229,4 +231,3 @@ pub(super) fn destroy(service: &Service, call: &Call) -> Answer {
     service.touch(&call.this);
     Ok(None)
 }
-

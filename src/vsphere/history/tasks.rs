@@ -12,7 +12,7 @@ use crate::object;
 use crate::path;
 use crate::schema::{Type, method, ty};
 use crate::task::filter::{EntityFilter, Scope, TimeFilter, TimeKind, UserFilter};
-use crate::task::{TaskFilter, TaskId, TaskRecord, Target};
+use crate::task::{Target, TaskFilter, TaskId, TaskRecord};
 use crate::value::{DateTime, EnumValue, MoRef, Object, Str, Value, bridge};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
@@ -168,9 +168,7 @@ fn read_by_view(service: &Service, call: &Call) -> Answer {
     let start = match start.unwrap_or_default() {
         "" if count > 0 => None,
         "task-0" => Some(TaskId::new(0)),
-        key => Some(
-            TaskId::parse(key).ok_or_else(|| Fault::invalid_argument("viewSpec.startId"))?,
-        ),
+        key => Some(TaskId::parse(key).ok_or_else(|| Fault::invalid_argument("viewSpec.startId"))?),
     };
     let max = usize::try_from(count.unsigned_abs()).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE);
     if max == 0 {

@@ -36,7 +36,6 @@ mod privileges;
 pub mod rename;
 mod service;
 pub mod stamp;
-pub mod tasks;
 pub mod totals;
 pub mod vm;
 

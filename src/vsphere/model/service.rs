@@ -1,10 +1,11 @@
 //! The service instance and the managers that its content names.
 
 use super::data::{Bindings, Bundle};
-use super::{counters, events, privileges, tasks};
+use super::{counters, events, privileges};
 use crate::fault::Fault;
 use crate::inventory::Transaction;
 use crate::value::{DateTime, MoRef, Object};
+use crate::vsphere::descriptions;
 
 /// Adds the service instance and everything that its content names, except the
 /// root folder.
@@ -25,7 +26,7 @@ pub(super) fn insert(
         ("roles", privileges::roles().into()),
         ("counters", counters::counters()?.into()),
         ("events", events::description().into()),
-        ("tasks", tasks::description().into()),
+        ("tasks", descriptions::all().into()),
     ];
     let bundle = if esx {
         Bundle::load("esx.json", include_str!("data/esx.json"), bindings)?
