@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use super::authorization::Access;
 use crate::inventory::Snapshot;
 use crate::object;
 use crate::schema::Type;
@@ -24,6 +25,11 @@ use crate::value::{DateTime, MoRef, Object, Str};
 pub trait SessionObject: Any + Send + Sync {
     /// The object's properties as they are now.
     fn properties(&self, snapshot: &Snapshot) -> Object;
+
+    /// The same as a caller sees them who may not see everything.
+    fn properties_for(&self, snapshot: &Snapshot, _access: &Access) -> Object {
+        self.properties(snapshot)
+    }
 
     /// Names the inventory objects whose change may change the properties.
     fn depends(&self, _snapshot: &Snapshot, _add: &mut dyn FnMut(&MoRef)) {}

@@ -41,7 +41,11 @@ impl<'s> SessionSource<'s> {
 
     /// An object of the session.
     fn own(&self, mo: &MoRef) -> Option<Object> {
-        Some(self.session?.object(mo)?.properties(&self.snapshot))
+        let object = self.session?.object(mo)?;
+        Some(match &self.access {
+            Some(access) => object.properties_for(&self.snapshot, access),
+            None => object.properties(&self.snapshot),
+        })
     }
 
     /// The snapshot below.

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::guard::{Guard, guard};
+use super::guard::{Guard, guard, guard_of_task};
 use super::policy::{Memory, Rights, Roles, VIEW, parents, whole};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::object;
 use crate::schema::{Field, Kind, ty};
+use crate::task::TaskRecord;
 use crate::value::{MoRef, Object, ObjectBuilder, Value};
 
 type Hasher = foldhash::fast::FixedState;
@@ -129,6 +130,12 @@ impl Access {
     /// Whether the caller sees `mo`.
     pub fn sees(&self, mo: &MoRef) -> bool {
         self.may(mo, "System.View")
+    }
+
+    /// Whether the caller may read about a task, even if only history knows it.
+    pub fn may_read_task(&self, task: &TaskRecord) -> bool {
+        let guard = guard_of_task(&self.state, self.rights.root(), task, |name| self.is_caller(name));
+        self.allows(&guard, "System.Read")
     }
 
     /// Says which of `needs` the caller lacks, if any.

@@ -4,6 +4,7 @@ use crate::engine::tasks_in;
 use crate::inventory::{Read, Snapshot};
 use crate::path;
 use crate::schema::{StaticPath, Type, ty};
+use crate::task::TaskRecord;
 use crate::value::{MoRef, Value};
 
 /// Where the privileges of an object come from.
@@ -79,17 +80,27 @@ fn entity(found: Option<MoRef>) -> Guard {
 
 fn task(state: &Snapshot, root: &MoRef, mo: &MoRef, is_caller: impl Fn(&str) -> bool) -> Guard {
     let task = tasks_in(state).and_then(|tasks| tasks.find(mo));
-    let entity = task.and_then(|task| task.entity.as_ref());
-    match entity.filter(|entity| state.exists(entity)) {
+    match task {
+        Some(task) => guard_of_task(state, root, task, is_caller),
+        None => Guard::Entity(root.clone()),
+    }
+}
+
+/// What guards a task, whether it is an object still or only remembered.
+pub(super) fn guard_of_task(
+    state: &Snapshot,
+    root: &MoRef,
+    task: &TaskRecord,
+    is_caller: impl Fn(&str) -> bool,
+) -> Guard {
+    match task.entity.as_ref().filter(|entity| state.exists(entity)) {
         Some(about) if about.ty().is_a(ty::ManagedEntity) => Guard::Entity(about.clone()),
         Some(about) if about.ty() != ty::Task => match guard(state, root, about, is_caller) {
             Guard::Server => Guard::Entity(root.clone()),
             other => other,
         },
-        _ => match task.and_then(|task| task.owner.as_deref()) {
-            Some(owner) if is_caller(owner) => Guard::Own,
-            _ => Guard::Entity(root.clone()),
-        },
+        _ if task.owner.as_deref().is_some_and(is_caller) => Guard::Own,
+        _ => Guard::Entity(root.clone()),
     }
 }
 

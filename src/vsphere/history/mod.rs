@@ -21,6 +21,7 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::page::LatestPage;
+use super::authorization::Access;
 use super::call::{Call, arg};
 use super::dispatch::Answer;
 use super::property_collector::session_moref;
@@ -41,7 +42,7 @@ const LARGEST_PAGE: usize = 1000;
 /// A history of entries in the order of their making, as one filter sees it.
 pub(super) trait History: Send + Sync + 'static {
     /// What the history is made of.
-    type Entry;
+    type Entry: Send;
 
     /// The type of its collectors.
     const COLLECTOR: Type;
@@ -57,6 +58,9 @@ pub(super) trait History: Send + Sync + 'static {
 
     /// The entry as it is sent.
     fn show(&self, entry: &Self::Entry) -> Object;
+
+    /// Whether a caller may see the entry who may not see everything.
+    fn shows(access: &Access, entry: &Self::Entry) -> bool;
 
     /// The properties of a collector.
     fn properties(filter: &Object, page: Vec<Object>) -> Object;
@@ -77,20 +81,20 @@ pub(super) trait History: Send + Sync + 'static {
 }
 
 /// A history collector in its session.
-pub(super) struct Collector<H> {
+pub(super) struct Collector<H: History> {
     history: H,
     /// The filter as the client gave it.
     filter: Object,
     /// The object that is touched whenever the history has changed.
     signal: MoRef,
-    view: Mutex<View>,
+    view: Mutex<View<H>>,
 }
 
 /// Where a collector is.
-struct View {
+struct View<H: History> {
     /// The highest key behind the position.
     position: u64,
-    page: LatestPage,
+    page: LatestPage<H>,
 }
 
 impl<H: History> Collector<H> {
@@ -135,7 +139,15 @@ impl<H: History> Collector<H> {
         self.view().page.resize(&self.history, state, size);
     }
 
-    fn view(&self) -> MutexGuard<'_, View> {
+    /// The properties with those entries of the latest page that `shows` lets
+    /// through. They count as entries of the page all the same.
+    fn properties_if(&self, state: &Snapshot, shows: impl Fn(&H::Entry) -> bool) -> Object {
+        let mut view = self.view();
+        view.page.look(&self.history, state);
+        H::properties(&self.filter, view.page.objects(shows))
+    }
+
+    fn view(&self) -> MutexGuard<'_, View<H>> {
         // Nothing panics in between, and every state of a view is whole.
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,9 +155,11 @@ impl<H: History> Collector<H> {
 
 impl<H: History> SessionObject for Collector<H> {
     fn properties(&self, snapshot: &Snapshot) -> Object {
-        let mut view = self.view();
-        view.page.look(&self.history, snapshot);
-        H::properties(&self.filter, view.page.objects())
+        self.properties_if(snapshot, |_| true)
+    }
+
+    fn properties_for(&self, snapshot: &Snapshot, access: &Access) -> Object {
+        self.properties_if(snapshot, |entry| H::shows(access, entry))
     }
 
     fn depends(&self, _: &Snapshot, add: &mut dyn FnMut(&MoRef)) {
@@ -185,20 +199,32 @@ fn max_count(call: &Call, slot: usize) -> Result<usize, Fault> {
 /// Answers `ReadNext…`.
 pub(super) fn read_next<H: History>(service: &Service, call: &Call, slot: usize) -> Answer {
     let (collector, max) = (collector::<H>(call)?, max_count(call, slot)?);
-    let entries = collector.read_next(&service.engine().snapshot(), max);
-    Ok(Some(reply(&collector.history, &entries)))
+    let state = service.engine().snapshot();
+    let entries = collector.read_next(&state, max);
+    reply(service, call, &state, &collector.history, &entries)
 }
 
 /// Answers `ReadPrevious…`.
 pub(super) fn read_previous<H: History>(service: &Service, call: &Call, slot: usize) -> Answer {
     let (collector, max) = (collector::<H>(call)?, max_count(call, slot)?);
-    let entries = collector.read_previous(&service.engine().snapshot(), max);
-    Ok(Some(reply(&collector.history, &entries)))
+    let state = service.engine().snapshot();
+    let entries = collector.read_previous(&state, max);
+    reply(service, call, &state, &collector.history, &entries)
 }
 
-fn reply<H: History>(history: &H, entries: &[H::Entry]) -> Value {
-    let entries = entries.iter().map(|entry| Value::Object(history.show(entry))).collect();
-    Array::new(H::ENTRY, entries).into()
+/// A page as the caller sees it. What the caller may not see is left out of
+/// the page and not made up for: so vCenter does it.
+fn reply<H: History>(
+    service: &Service,
+    call: &Call,
+    state: &Arc<Snapshot>,
+    history: &H,
+    entries: &[H::Entry],
+) -> Answer {
+    let access = service.access(call.session()?, state);
+    let seen = entries.iter().filter(|entry| access.as_ref().is_none_or(|a| H::shows(a, entry)));
+    let entries = seen.map(|entry| Value::Object(history.show(entry))).collect();
+    Ok(Some(Array::new(H::ENTRY, entries).into()))
 }
 
 /// Answers `RewindCollector`.

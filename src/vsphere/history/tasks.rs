@@ -14,6 +14,7 @@ use crate::schema::{Type, method, ty};
 use crate::task::filter::{EntityFilter, Scope, TimeFilter, TimeKind, UserFilter};
 use crate::task::{Target, TaskFilter, TaskId, TaskRecord};
 use crate::value::{DateTime, EnumValue, MoRef, Object, Str, Value, bridge};
+use crate::vsphere::authorization::Access;
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
 use crate::vsphere::service::Service;
@@ -95,6 +96,10 @@ impl History for Tasks {
             return info;
         }
         info.with(const { ty::TaskInfo.slot("result") }, None::<Value>)
+    }
+
+    fn shows(access: &Access, entry: &Self::Entry) -> bool {
+        access.may_read_task(entry)
     }
 
     fn properties(filter: &Object, page: Vec<Object>) -> Object {
@@ -179,7 +184,8 @@ fn read_by_view(service: &Service, call: &Call) -> Answer {
     let results = call.get(arg!(ReadNextTasksByViewSpec.infoFilterSpec));
     let results = Results::new(results.and_then(Value::as_object))?;
     let history = Tasks { filter: read_filter(spec)?, results };
-    let tasks = service.engine().tasks();
+    let state = service.engine().snapshot();
+    let Some(tasks) = tasks_in(&state) else { return Ok(None) };
     let page = if count > 0 {
         tasks.older(&history.filter, TaskId::new(0), start, max)
     } else {
@@ -187,7 +193,7 @@ fn read_by_view(service: &Service, call: &Call) -> Answer {
         page.reverse();
         page
     };
-    Ok(Some(super::reply(&history, &page)))
+    super::reply(service, call, &state, &history, &page)
 }
 
 /// A `TaskFilterSpec`, as far as it is asked for.

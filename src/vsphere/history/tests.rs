@@ -50,6 +50,10 @@ impl History for Things {
         shown(entry)
     }
 
+    fn shows(_: &Access, _: &Thing) -> bool {
+        true
+    }
+
     fn properties(filter: &Object, page: Vec<Object>) -> Object {
         object!(TaskHistoryCollector { filter: filter, latestPage: page })
     }
@@ -227,7 +231,7 @@ proptest! {
                     model.page(&things);
                 }
                 Step::Look => {
-                    let properties = collector.properties(&state);
+                    let properties = SessionObject::properties(&collector, &state);
                     let page = model.page(&things);
                     prop_assert_eq!(properties, Things::properties(&filter, page));
                 }
