@@ -8,6 +8,7 @@ mod clients;
 mod collector;
 mod engine;
 mod golden;
+mod history;
 mod model;
 mod operations;
 mod privileges;

@@ -12,7 +12,7 @@ use crate::object;
 use crate::path;
 use crate::schema::{Type, method, ty};
 use crate::task::filter::{EntityFilter, Scope, TimeFilter, TimeKind, UserFilter};
-use crate::task::{Target, TaskFilter, TaskId, TaskRecord};
+use crate::task::{Target, TaskFilter, TaskId, TaskRecord, TaskTable};
 use crate::value::{DateTime, EnumValue, MoRef, Object, Str, Value, bridge};
 use crate::vsphere::authorization::Access;
 use crate::vsphere::call::{Call, arg};
@@ -117,7 +117,7 @@ impl History for Tasks {
     }
 
     fn newest(&self, state: &Snapshot) -> u64 {
-        tasks_in(state).map_or(0, |tasks| tasks.created())
+        tasks_in(state).map_or(0, TaskTable::created)
     }
 
     fn settled(&self, state: &Snapshot) -> u64 {
@@ -243,11 +243,13 @@ struct SpecByTime {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum TimeOption {
-    QueuedTime,
-    StartedTime,
-    CompletedTime,
+    #[serde(rename = "queuedTime")]
+    Queued,
+    #[serde(rename = "startedTime")]
+    Started,
+    #[serde(rename = "completedTime")]
+    Completed,
 }
 
 #[derive(Deserialize)]
@@ -275,9 +277,9 @@ fn read_filter(spec: &Object) -> Result<TaskFilter, Fault> {
         }),
         time: spec.time.map(|by| TimeFilter {
             kind: match by.time_type {
-                TimeOption::QueuedTime => TimeKind::Queued,
-                TimeOption::StartedTime => TimeKind::Started,
-                TimeOption::CompletedTime => TimeKind::Completed,
+                TimeOption::Queued => TimeKind::Queued,
+                TimeOption::Started => TimeKind::Started,
+                TimeOption::Completed => TimeKind::Completed,
             },
             begin: by.begin_time,
             end: by.end_time,
