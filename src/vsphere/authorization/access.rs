@@ -134,7 +134,8 @@ impl Access {
 
     /// Whether the caller may read about a task, even if only history knows it.
     pub fn may_read_task(&self, task: &TaskRecord) -> bool {
-        let guard = guard_of_task(&self.state, self.rights.root(), task, |name| self.is_caller(name));
+        let guard =
+            guard_of_task(&self.state, self.rights.root(), task, |name| self.is_caller(name));
         self.allows(&guard, "System.Read")
     }
 
