@@ -28,42 +28,48 @@ pub(super) fn can_be_destroyed(state: &(impl Read + ?Sized), entity: &MoRef) -> 
 
 /// Fails if the entity cannot be destroyed in the state that it is in.
 pub(super) fn check(tx: &Tx<'_>, entity: &MoRef) -> Result<(), Fault> {
-    if !tx.exists(entity) {
-        return Err(Fault::not_found(entity));
-    }
-    let of = entity.ty();
-    if of.is_a(ty::VirtualMachine) {
-        return state::refuse_running(tx, entity);
-    }
-    if of.is_a(ty::VirtualApp) {
-        let machines = tx.morefs(entity, path!(ResourcePool, "vm"));
-        let pools = tx.morefs(entity, path!(ResourcePool, "resourcePool"));
-        return machines.iter().chain(&pools).try_for_each(|child| check(tx, child));
-    }
-    if of.is_a(ty::HostSystem) {
-        let idle = tx.at(entity, path!(HostSystem, "runtime.inMaintenanceMode"));
-        let connected =
-            tx.text(entity, path!(HostSystem, "runtime.connectionState")) == "connected";
-        let is_idle = idle.and_then(Value::as_bool) == Some(true);
-        return if connected && !is_idle { Err(state::invalid_host_state(entity)) } else { Ok(()) };
-    }
-    if of.is_a(ty::Datastore) {
-        return refuse_used(tx, entity, &tx.morefs(entity, path!(Datastore, "vm")));
-    }
-    if of.is_a(ty::Network) {
-        return refuse_used(tx, entity, &tx.morefs(entity, path!(Network, "vm")));
-    }
-    if of.is_a(ty::DistributedVirtualSwitch) {
-        let groups = tx.morefs(entity, path!(DistributedVirtualSwitch, "portgroup"));
-        return groups.iter().try_for_each(|group| {
-            refuse_used(tx, entity, &tx.morefs(group, path!(Network, "vm")))
-        });
-    }
-    if of.is_a(ty::Folder) && !of.is_a(ty::StoragePod) {
-        let children = tx.morefs(entity, path!(Folder, "childEntity"));
-        return children.iter().try_for_each(|child| check(tx, child));
+    // Not recursive: clients decide how deep folders and vApps are nested.
+    let mut open = vec![entity.clone()];
+    while let Some(entity) = open.pop() {
+        let start = open.len();
+        open.extend(check_alone(tx, &entity)?);
+        // Taken from the end, and the first is to be first.
+        if let Some(below) = open.get_mut(start..) {
+            below.reverse();
+        }
     }
     Ok(())
+}
+
+/// Gives what stands or falls with the entity.
+fn check_alone(tx: &Tx<'_>, entity: &MoRef) -> Result<Vec<MoRef>, Fault> {
+    let Some(properties) = tx.get(entity) else { return Err(Fault::not_found(entity)) };
+    let of = entity.ty();
+    if of.is_a(ty::VirtualMachine) {
+        state::refuse_running(tx, entity)?;
+    } else if of.is_a(ty::VirtualApp) {
+        let mut below = tx.morefs(entity, path!(ResourcePool, "vm"));
+        below.extend(tx.morefs(entity, path!(ResourcePool, "resourcePool")));
+        return Ok(below);
+    } else if of.is_a(ty::HostSystem) {
+        let idle = properties.at(path!(HostSystem, "runtime.inMaintenanceMode"));
+        let connected =
+            tx.text(entity, path!(HostSystem, "runtime.connectionState")) == "connected";
+        if connected && idle.and_then(Value::as_bool) != Some(true) {
+            return Err(state::invalid_host_state(entity));
+        }
+    } else if of.is_a(ty::Datastore) {
+        refuse_used(tx, entity, &tx.morefs(entity, path!(Datastore, "vm")))?;
+    } else if of.is_a(ty::Network) {
+        refuse_used(tx, entity, &tx.morefs(entity, path!(Network, "vm")))?;
+    } else if of.is_a(ty::DistributedVirtualSwitch) {
+        for group in tx.morefs(entity, path!(DistributedVirtualSwitch, "portgroup")) {
+            refuse_used(tx, entity, &tx.morefs(&group, path!(Network, "vm")))?;
+        }
+    } else if of.is_a(ty::Folder) && !of.is_a(ty::StoragePod) {
+        return Ok(tx.morefs(entity, path!(Folder, "childEntity")));
+    }
+    Ok(Vec::new())
 }
 
 fn refuse_used(tx: &Tx<'_>, entity: &MoRef, users: &[MoRef]) -> Result<(), Fault> {
@@ -139,25 +145,28 @@ fn narrow(tx: &mut Tx<'_>, compute: &MoRef) -> Result<(), Fault> {
 /// Puts what goes with `entity` into `gone`; machines below it leave at once,
 /// with their share of all sums.
 fn gather(tx: &mut Tx<'_>, entity: &MoRef, gone: &mut HashSet<MoRef>) -> Result<(), Fault> {
-    let of = entity.ty();
-    let mut below = containment::children(tx, entity);
-    if of.is_a(ty::HostSystem) {
-        below.extend(tx.morefs(entity, path!(HostSystem, "vm")));
-    }
-    if of.is_a(ty::DistributedVirtualSwitch) {
-        below.extend(tx.morefs(entity, path!(DistributedVirtualSwitch, "portgroup")));
-    }
-    for child in below {
-        if child.ty().is_a(ty::VirtualMachine) {
-            if tx.exists(&child) {
+    let mut open = vec![entity.clone()];
+    while let Some(entity) = open.pop() {
+        if !gone.insert(entity.clone()) {
+            continue;
+        }
+        let of = entity.ty();
+        let mut below = containment::children(tx, &entity);
+        if of.is_a(ty::HostSystem) {
+            below.extend(tx.morefs(&entity, path!(HostSystem, "vm")));
+        }
+        if of.is_a(ty::DistributedVirtualSwitch) {
+            below.extend(tx.morefs(&entity, path!(DistributedVirtualSwitch, "portgroup")));
+        }
+        for child in below {
+            if !child.ty().is_a(ty::VirtualMachine) {
+                open.push(child);
+            } else if tx.exists(&child) {
                 registry::remove(tx, &child)?;
             }
-        } else if !gone.contains(&child) {
-            gather(tx, &child, gone)?;
         }
+        gone.extend(belongings(tx, &entity));
     }
-    gone.extend(belongings(tx, entity));
-    gone.insert(entity.clone());
     Ok(())
 }
 

@@ -195,11 +195,15 @@ fn destroy_children(service: &Service, call: &Call) -> Answer {
     Ok(None)
 }
 
+/// Not recursive: clients decide how deep pools are nested.
 fn dissolve(tx: &mut Tx<'_>, pool: &MoRef) -> Result<(), Fault> {
-    for child in tx.morefs(pool, path!(ResourcePool, "resourcePool")) {
-        dissolve(tx, &child)?;
+    let mut pools = vec![pool.clone()];
+    let mut seen = 0;
+    while let Some(pool) = pools.get(seen) {
+        pools.extend(tx.morefs(pool, path!(ResourcePool, "resourcePool")));
+        seen += 1;
     }
-    removal::dissolve_pool(tx, pool)
+    pools.iter().rev().try_for_each(|pool| removal::dissolve_pool(tx, pool))
 }
 
 /// Machines and pools of the same compute resource come into this pool; a
@@ -252,9 +256,11 @@ pub(super) fn move_pool(tx: &mut Tx<'_>, pool: &MoRef, to: &MoRef) -> Result<(),
 }
 
 fn machines_below(state: &(impl Read + ?Sized), pool: &MoRef) -> Vec<MoRef> {
-    let mut machines = state.morefs(pool, path!(ResourcePool, "vm"));
-    for child in state.morefs(pool, path!(ResourcePool, "resourcePool")) {
-        machines.extend(machines_below(state, &child));
+    let mut machines = Vec::new();
+    let mut open = vec![pool.clone()];
+    while let Some(pool) = open.pop() {
+        machines.extend(state.morefs(&pool, path!(ResourcePool, "vm")));
+        open.extend(state.morefs(&pool, path!(ResourcePool, "resourcePool")));
     }
     machines
 }

@@ -80,7 +80,7 @@ fn key(grant: &Grant) -> Key<'_> {
 }
 
 /// Adds the permissions from above that are effective on `entity`: those of
-/// users and groups that have none nearer.
+/// users and groups that have none nearer, which are those in `known`.
 fn inherited<'p>(
     policy: &'p Policy,
     snapshot: &Snapshot,
@@ -88,8 +88,10 @@ fn inherited<'p>(
     known: &HashSet<Key<'p>>,
     found: &mut Vec<(MoRef, &'p Grant)>,
 ) {
-    for parent in parents(snapshot, entity) {
-        let mut known = known.clone();
+    let above = |entity: &MoRef| parents(snapshot, entity).into_iter().rev();
+    let mut open: Vec<(MoRef, HashSet<Key<'p>>)> =
+        above(entity).map(|parent| (parent, known.clone())).collect();
+    while let Some((parent, mut known)) = open.pop() {
         for grant in policy.grants.get(&parent).map(|grants| &**grants).unwrap_or_default() {
             if grant.propagate && known.insert(key(grant)) {
                 let is_new = !found.iter().any(|(mo, held)| *mo == parent && *held == grant);
@@ -98,7 +100,7 @@ fn inherited<'p>(
                 }
             }
         }
-        inherited(policy, snapshot, &parent, &known, found);
+        open.extend(above(&parent).map(|next| (next, known.clone())));
     }
 }
 

@@ -305,7 +305,7 @@ impl Rights {
 /// What comes from entities to those below them, as far as it was worked out.
 pub type Memory = HashMap<MoRef, Roles, foldhash::fast::FixedState>;
 
-/// No inventory is nested deeper.
+/// What is nested deeper inherits nothing from further up: every walk must end.
 const DEEPEST: u32 = 64;
 
 /// The entities that `entity` inherits permissions from.

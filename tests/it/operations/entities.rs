@@ -181,3 +181,20 @@ fn a_host_by_itself_knows_machines_and_pools_only() {
     sim.done(&vm, method::PowerOffVM_Task, args![]);
     sim.done(&vm, method::Destroy_Task, args![]);
 }
+
+#[test]
+fn what_clients_nest_deep_can_be_destroyed() {
+    let sim = Sim::new();
+    let mut folder = sim.vm_folder();
+    let mut outermost = None;
+    for _ in 0..5000 {
+        let made = sim.call(&folder, method::CreateFolder, args![name = "f"]).expect("a folder");
+        folder = made.as_ref().and_then(Value::as_moref).expect("a folder").clone();
+        outermost.get_or_insert_with(|| folder.clone());
+    }
+    let outermost = outermost.expect("folders");
+    let target = args![list = vec![outermost.clone()]];
+    sim.fails(&folder, method::MoveIntoFolder_Task, target, ty::InvalidFolder);
+    sim.done(&outermost, method::Destroy_Task, args![]);
+    assert!(!sim.snapshot().exists(&folder));
+}
