@@ -26,6 +26,7 @@ mod placement;
 mod property_collector;
 mod removal;
 mod resource_pool;
+mod scheduled;
 mod search_index;
 pub mod service;
 mod service_instance;
@@ -56,6 +57,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     host::maintenance::METHODS,
     managed_entity::METHODS,
     resource_pool::METHODS,
+    scheduled::METHODS,
     search_index::METHODS,
     service_instance::METHODS,
     session_manager::METHODS,

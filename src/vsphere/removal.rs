@@ -7,6 +7,7 @@ use super::containment;
 use super::left_files;
 use super::model;
 use super::placement;
+use super::scheduled;
 use super::vm::{registry, state};
 use crate::engine::Tx;
 use crate::fault::Fault;
@@ -204,6 +205,7 @@ fn dissolve_pod(tx: &mut Tx<'_>, pod: &MoRef) -> Result<(), Fault> {
         tx.push_ref(&parent, path!(Folder, "childEntity"), &datastore)?;
     }
     tx.remove_ref(&parent, path!(Folder, "childEntity"), pod)?;
+    scheduled::forget(tx, |mo| mo == pod)?;
     tx.remove(pod);
     Ok(())
 }
@@ -219,17 +221,20 @@ pub(super) fn dissolve_pool(tx: &mut Tx<'_>, pool: &MoRef) -> Result<(), Fault> 
         super::resource_pool::move_pool(tx, &child, &parent)?;
     }
     tx.remove_ref(&parent, path!(ResourcePool, "resourcePool"), pool)?;
+    scheduled::forget(tx, |mo| mo == pool)?;
     tx.remove(pool);
     Ok(())
 }
 
 /// Removes objects and every reference to them. Machines refer only to what
-/// cannot go without them, and tasks keep what they were about.
+/// cannot go without them; tasks keep what they were about, and scheduled ones
+/// their arguments.
 fn scrub(tx: &mut Tx<'_>, gone: &HashSet<MoRef>) -> Result<(), Fault> {
+    scheduled::forget(tx, |mo| gone.contains(mo))?;
     for mo in gone {
         tx.remove(mo);
     }
-    let kept = |of: Type| of.is_a(ty::VirtualMachine) || of.is_a(ty::Task);
+    let kept = |of: Type| [ty::VirtualMachine, ty::Task, ty::ScheduledTask].contains(&of);
     let changed: Vec<(MoRef, Object)> = tx
         .iter()
         .filter(|(mo, _)| !kept(mo.ty()))

@@ -14,13 +14,14 @@ use super::descriptions;
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
 use super::model::Catalog;
 use super::operation::Operation;
+use super::scheduled::Schedules;
 use super::session::{NewSession, Session, Sessions};
 use super::session_manager::Tickets;
 use super::task::TaskProjection;
 use super::{METHODS, model};
 use crate::collector::Subscriptions;
 use crate::config::{ClockMode, Config};
-use crate::engine::{Busy, Clock, Engine, Settings, TaskSpec};
+use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
@@ -70,6 +71,7 @@ pub struct Service {
     delays: Delays,
     content: Content,
     authorization: Authorization,
+    schedules: Schedules,
     touches: AtomicU64,
 }
 
@@ -118,7 +120,8 @@ impl Service {
             .map_err(|error| Fault::system_error(&error.to_string()))?;
         let delays = Delays::new(&config.delays);
         let dispatch = Dispatch::new(METHODS);
-        Ok(Arc::new(Self {
+        let service = Arc::new_cyclic(|service| Self {
+            schedules: Schedules::new(service.clone(), now),
             version,
             engine,
             ids,
@@ -132,7 +135,9 @@ impl Service {
             authorization,
             touches: AtomicU64::new(0),
             config,
-        }))
+        });
+        service.schedules.resume()?;
+        Ok(service)
     }
 
     /// The settings.
@@ -191,6 +196,11 @@ impl Service {
         let user = Some(&session.user_name).filter(|_| !session.extension)?;
         let rights = self.authorization.rights(user)?;
         Some(Access::new(rights, state.clone()))
+    }
+
+    /// What begins by itself.
+    pub(super) fn schedules(&self) -> &Schedules {
+        &self.schedules
     }
 
     pub(super) fn tickets(&self) -> &Tickets {
@@ -283,7 +293,7 @@ impl Service {
     }
 
     /// The handler of a call that may be made.
-    fn admit(&self, call: &Call) -> Result<Handler, Fault> {
+    pub(super) fn admit(&self, call: &Call) -> Result<Handler, Fault> {
         let session = call.caller.session.as_ref();
         if session.is_none() && call.method.privilege() != Some("System.Anonymous") {
             return Err(Fault::not_authenticated(&call.this));
@@ -305,6 +315,12 @@ impl Service {
 
     /// Makes the task that does the work of a call.
     fn start(&self, call: &Call, work: Operation) -> Answer {
+        let (spec, job) = self.prepare(call, work);
+        self.engine.submit(spec, job).map(|task| Some(Value::Ref(task)))
+    }
+
+    /// The task that does the work of a call, and its job.
+    pub(super) fn prepare(&self, call: &Call, work: Operation) -> (TaskSpec, Box<dyn Job>) {
         let entity = work.entity.unwrap_or_else(|| call.this.clone());
         let mut spec = self.task_spec(call, call.this.ty(), call.method);
         if work.holds {
@@ -313,7 +329,7 @@ impl Service {
         spec.entity = Some(entity);
         spec.locks.extend(work.locks);
         spec.cancelable = work.cancelable;
-        self.engine.submit(spec, work.job).map(|task| Some(Value::Ref(task)))
+        (spec, work.job)
     }
 
     /// A task for the caller, as `method` makes one on receivers of type `receiver`.

@@ -152,6 +152,7 @@ impl Projection for TaskProjection {
         if old.is_none_or(|old| old.state() != new.state()) {
             self.touch(tx, new);
         }
+        super::scheduled::follow(tx, old, new);
     }
 
     fn on_age(&self, tx: &mut Transaction, tasks: &[Arc<TaskRecord>]) {

@@ -13,6 +13,7 @@ mod model;
 mod operations;
 mod privileges;
 mod property_path;
+mod scheduled;
 mod schema;
 mod schema_build;
 mod server;

@@ -25,7 +25,7 @@ use vimsim::vsphere::{Call, Caller, Service, Session};
 
 /// A simulator with a client that is logged in.
 pub(crate) struct Sim {
-    service: Arc<Service>,
+    pub(crate) service: Arc<Service>,
     session: Arc<Session>,
 }
 
@@ -61,7 +61,7 @@ macro_rules! args {
         &[$((stringify!($name), $crate::operations::argument($value))),*]
     };
 }
-use args;
+pub(crate) use args;
 
 /// A value that becomes an argument, whatever type the parameter has.
 pub(crate) type Argument = Box<dyn FnOnce(vimsim::schema::Field) -> Option<Value>>;
@@ -70,16 +70,16 @@ pub(crate) fn argument(value: impl IntoSlot + 'static) -> std::cell::Cell<Option
     std::cell::Cell::new(Some(Box::new(move |field| value.into_slot(field))))
 }
 
-type Named = (&'static str, std::cell::Cell<Option<Argument>>);
+pub(crate) type Named = (&'static str, std::cell::Cell<Option<Argument>>);
 
 impl Sim {
     /// The default inventory, with the stepped clock.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
     /// The inventory of other settings.
-    fn with(settings: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(settings: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { clock: ClockMode::Stepped, seed: Some(7), ..Config::default() };
         settings(&mut config);
         let service = Service::new(config).expect("a service");
@@ -98,12 +98,17 @@ impl Sim {
         Self { service, session }
     }
 
-    fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.service.engine().snapshot()
     }
 
     /// Calls a method; its answer.
-    fn call(&self, this: &MoRef, method: Method, args: &[Named]) -> Result<Option<Value>, Fault> {
+    pub(crate) fn call(
+        &self,
+        this: &MoRef,
+        method: Method,
+        args: &[Named],
+    ) -> Result<Option<Value>, Fault> {
         let mut caller = Caller::anonymous(Version::parse("8.0.3.0").expect("a version"));
         caller.session = Some(self.session.clone());
         let args = arguments(method, args);
@@ -111,7 +116,12 @@ impl Sim {
     }
 
     /// Calls a method that makes a task, and leaves it to itself.
-    fn start(&self, this: &MoRef, method: Method, args: &[Named]) -> Result<MoRef, Fault> {
+    pub(crate) fn start(
+        &self,
+        this: &MoRef,
+        method: Method,
+        args: &[Named],
+    ) -> Result<MoRef, Fault> {
         let task = self.call(this, method, args)?;
         Ok(task.as_ref().and_then(Value::as_moref).expect("a task").clone())
     }
@@ -126,7 +136,7 @@ impl Sim {
     }
 
     /// Runs a task that must end well.
-    fn done(&self, this: &MoRef, method: Method, args: &[Named]) -> Outcome {
+    pub(crate) fn done(&self, this: &MoRef, method: Method, args: &[Named]) -> Outcome {
         let outcome = self.run(this, method, args).expect("a task");
         assert_eq!(outcome.state, "success", "{outcome:?}");
         outcome
@@ -166,7 +176,7 @@ impl Sim {
     }
 
     /// The entity of the type with the name.
-    fn find(&self, ty: Type, name: &str) -> MoRef {
+    pub(crate) fn find(&self, ty: Type, name: &str) -> MoRef {
         let snapshot = self.snapshot();
         let mut found = snapshot
             .of_type(ty)
@@ -174,7 +184,7 @@ impl Sim {
         found.next().unwrap_or_else(|| panic!("no {ty} {name}")).0.clone()
     }
 
-    fn vm(&self, name: &str) -> MoRef {
+    pub(crate) fn vm(&self, name: &str) -> MoRef {
         self.find(ty::VirtualMachine, name)
     }
 
@@ -184,11 +194,11 @@ impl Sim {
         self.snapshot().moref(&datacenter, path!(Datacenter, "vmFolder")).expect("a folder").clone()
     }
 
-    fn advance(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         self.service.engine().advance(time).expect("a stepped clock");
     }
 
-    fn text(&self, mo: &MoRef, path: &vimsim::schema::StaticPath) -> String {
+    pub(crate) fn text(&self, mo: &MoRef, path: &vimsim::schema::StaticPath) -> String {
         self.snapshot().text(mo, path).to_owned()
     }
 

@@ -8,7 +8,7 @@ use crate::schema::ty;
 use crate::value::{DateTime, MoRef, Object};
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::model::Catalog;
-use crate::vsphere::{model, placement};
+use crate::vsphere::{model, placement, scheduled};
 
 /// A machine or template to be added.
 #[derive(Debug)]
@@ -67,8 +67,10 @@ pub(in crate::vsphere) fn remove(tx: &mut Tx<'_>, vm: &MoRef) -> Result<(), Faul
     let mut snapshots = tx.morefs(vm, path!(VirtualMachine, "rootSnapshot"));
     while let Some(snapshot) = snapshots.pop() {
         snapshots.extend(tx.morefs(&snapshot, path!(VirtualMachineSnapshot, "childSnapshot")));
+        scheduled::forget(tx, |mo| *mo == snapshot)?;
         tx.remove(&snapshot);
     }
+    scheduled::forget(tx, |mo| mo == vm)?;
     model::vm::remove(tx, vm)
 }
 
