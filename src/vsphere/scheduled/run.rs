@@ -21,6 +21,12 @@ use crate::{enum_value, path};
 /// A task to be made, with the work of it.
 type Planned = (TaskSpec, Box<dyn Job>);
 
+/// A call to be made of a method that makes no task.
+type Immediate = (fn(&Service, &Call) -> Answer, Call);
+
+/// Calls to be made, and what went wrong with others.
+type Calls = (Vec<Immediate>, Option<Fault>);
+
 /// What a run is going to do.
 enum Work {
     /// Make tasks; those that could not be planned leave one fault.
@@ -28,7 +34,7 @@ enum Work {
     /// Make a task that its owner drives.
     Owned(Box<TaskSpec>),
     /// Call methods that make no task.
-    Calls(Vec<(fn(&Service, &Call) -> Answer, Call)>, Option<Fault>),
+    Calls(Calls),
 }
 
 /// Runs a scheduled task whose time `at` has come.
@@ -67,8 +73,6 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         Err(Fault::system_error("an internal error; the server's log says where"))
     })
 }
-
-type Calls = (Vec<(fn(&Service, &Call) -> Answer, Call)>, Option<Fault>);
 
 /// The commit in which a run begins; the calls that remain to be made.
 fn begin(
@@ -119,7 +123,7 @@ fn begin(
                 end(&mut next_info, Some(&fault), None);
             }
         }
-        Ok(Work::Calls(list, fault)) => calls = Some((list, fault)),
+        Ok(Work::Calls(list)) => calls = Some(list),
         Err(fault) => end(&mut next_info, Some(&fault), None),
     }
     tx.set(task, path!(ScheduledTask, "info"), next_info.finish())?;
@@ -264,7 +268,7 @@ fn plan_calls(
     match fault {
         Some(fault) if tasks.is_empty() && calls.is_empty() => Err(fault),
         fault if calls.is_empty() => Ok(Work::Tasks(tasks, fault)),
-        fault => Ok(Work::Calls(calls, fault)),
+        fault => Ok(Work::Calls((calls, fault))),
     }
 }
 
