@@ -5,7 +5,8 @@ use crate::inventory::{Read, Snapshot};
 use crate::path;
 use crate::schema::{Field, Kind, Method, Primitive, Type, ty};
 use crate::value::object::fits;
-use crate::value::{Array, EnumValue, MoRef, Object, Str, Value};
+use crate::value::{Array, EnumValue, MoRef, Object, Value};
+use crate::vsphere::descriptions::Description;
 use crate::vsphere::{containment, extension_manager};
 
 /// What a scheduled task does.
@@ -21,7 +22,7 @@ pub(super) enum Action {
     /// Makes a task that its owner, an extension, drives.
     CreateTask {
         /// The task type.
-        kind: Str,
+        kind: Description,
         /// Whether the task can be cancelled.
         cancelable: bool,
     },
@@ -38,13 +39,10 @@ pub(super) fn read(state: &Snapshot, action: &Object, object: &MoRef) -> Result<
     }
     if of.is_a(ty::CreateTaskAction) {
         let kind = action.at(path!(CreateTaskAction, "taskTypeId")).and_then(Value::as_str);
-        let kind = kind.filter(|kind| extension_manager::knows_task_type(state, kind));
+        let kind = kind.and_then(|kind| extension_manager::task_type(state, kind));
         let kind = kind.ok_or_else(|| wrong("taskTypeId"))?;
         let cancelable = action.at(path!(CreateTaskAction, "cancelable")).and_then(Value::as_bool);
-        return Ok(Action::CreateTask {
-            kind: Str::from(kind),
-            cancelable: cancelable.unwrap_or_default(),
-        });
+        return Ok(Action::CreateTask { kind, cancelable: cancelable.unwrap_or_default() });
     }
     if [ty::RunScriptAction, ty::SendEmailAction, ty::SendSNMPAction].contains(&of) {
         return Ok(Action::Unsupported);

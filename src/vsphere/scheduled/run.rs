@@ -222,8 +222,8 @@ fn plan(service: &Arc<Service>, state: &Snapshot, info: &Object) -> Result<Work,
             plan_calls(service, state, info, &targets, method, &args)
         }
         Action::CreateTask { kind, cancelable } => {
-            let mut spec = TaskSpec::new(Operation::Extension(kind.clone()), kind.clone());
-            spec.label = service.task_label(&kind);
+            let mut spec = TaskSpec::new(Operation::Extension(kind.id.clone()), kind.id);
+            spec.label = kind.label;
             spec.entity = Some(object.clone());
             spec.cancelable = cancelable;
             spec.reason = reason(info);
