@@ -7,6 +7,7 @@
 pub mod authorization;
 pub mod call;
 pub mod containment;
+mod custom_fields;
 mod datacenter;
 mod datastore_path;
 mod delays;
@@ -22,6 +23,7 @@ mod managed_entity;
 pub mod model;
 mod names;
 pub mod operation;
+mod option_manager;
 mod placement;
 mod property_collector;
 mod removal;
@@ -48,14 +50,18 @@ pub use source::SessionSource;
 /// The methods of every managed object type.
 const METHODS: &[&[dispatch::Entry]] = &[
     authorization::METHODS,
+    custom_fields::METHODS,
     datacenter::METHODS,
     environment_browser::METHODS,
     extension_manager::METHODS,
     property_collector::METHODS,
     folder::METHODS,
     history::tasks::METHODS,
+    host::connection::METHODS,
     host::maintenance::METHODS,
+    host::services::METHODS,
     managed_entity::METHODS,
+    option_manager::METHODS,
     resource_pool::METHODS,
     scheduled::METHODS,
     search_index::METHODS,

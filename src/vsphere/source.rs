@@ -70,7 +70,10 @@ impl<'s> SessionSource<'s> {
         } else if mo.ty() == ty::TaskManager {
             super::task_manager::properties(self.service, &self.snapshot, stored)
         } else if mo.ty().is_a(ty::ManagedEntity) {
-            super::task_manager::entity_properties(self.service, &self.snapshot, mo, stored)
+            let service = self.service;
+            let entity =
+                super::task_manager::entity_properties(service, &self.snapshot, mo, stored);
+            super::custom_fields::shown(&self.snapshot, mo, entity)
         } else {
             stored.clone()
         })

@@ -7,6 +7,7 @@ mod create;
 mod devices;
 mod entities;
 mod hosts;
+mod parity;
 mod pools;
 mod power;
 mod reconfigure;

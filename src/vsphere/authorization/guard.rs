@@ -119,7 +119,7 @@ fn is_host_manager(of: Type) -> bool {
 }
 
 /// The host that has `mo` among its managers.
-fn host_of(state: &Snapshot, mo: &MoRef) -> Option<MoRef> {
+pub(in crate::vsphere) fn host_of(state: &Snapshot, mo: &MoRef) -> Option<MoRef> {
     let has = |host: &MoRef| {
         let managers = state.at(host, path!(HostSystem, "configManager"));
         let managers = managers.and_then(Value::as_object);

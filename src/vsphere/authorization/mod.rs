@@ -44,6 +44,7 @@ use imbl::OrdMap;
 pub use access::{Access, Need};
 pub use account::{Account, Directory, Person};
 pub use guard::Guard;
+pub(super) use guard::host_of;
 pub use policy::{Grant, Memory, Policy, Rights, Role, Roles};
 
 use super::call::Call;

@@ -1,3 +1,5 @@
 //! Hosts: what each of their methods means.
 
+pub(super) mod connection;
 pub(super) mod maintenance;
+pub(super) mod services;
