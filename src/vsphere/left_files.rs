@@ -13,8 +13,22 @@ use crate::value::{MoRef, Object};
 
 /// What stands for the file: named by the datastore's reference, which stays
 /// when the datastore gets another name.
-fn file(kind: Type, datastore: &MoRef, path: &DatastorePath) -> MoRef {
-    MoRef::new(kind, &format!("{}/{}", datastore.id(), path.path))
+pub(super) fn file(kind: Type, datastore: &MoRef, path: &str) -> MoRef {
+    MoRef::new(kind, &format!("{}/{path}", datastore.id()))
+}
+
+/// Whether objects of a type stand for files: what is left of a machine, or
+/// what clients made.
+fn is_file(of: Type) -> bool {
+    [ty::VirtualMachineConfigInfo, ty::VirtualDisk].contains(&of) || of.is_a(ty::FileInfo)
+}
+
+/// The path of the file that an object stands for, if it is on the datastore.
+pub(super) fn path_on<'m>(mo: &'m MoRef, datastore: &MoRef) -> Option<&'m str> {
+    if !is_file(mo.ty()) {
+        return None;
+    }
+    mo.id().strip_prefix(datastore.id())?.strip_prefix('/')
 }
 
 /// Keeps the configuration of a machine that leaves the inventory.
@@ -24,40 +38,36 @@ pub(super) fn keep_machine(
     path: &DatastorePath,
     config: Object,
 ) {
-    tx.insert(file(ty::VirtualMachineConfigInfo, datastore, path), config);
+    tx.insert(file(ty::VirtualMachineConfigInfo, datastore, &path.path), config);
 }
 
 /// The configuration that was kept under the path.
 pub(super) fn machine(tx: &Tx<'_>, datastore: &MoRef, path: &DatastorePath) -> Option<Object> {
-    tx.get(&file(ty::VirtualMachineConfigInfo, datastore, path)).cloned()
+    tx.get(&file(ty::VirtualMachineConfigInfo, datastore, &path.path)).cloned()
 }
 
 /// The machine is in the inventory again.
 pub(super) fn forget_machine(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath) {
-    tx.remove(&file(ty::VirtualMachineConfigInfo, datastore, path));
+    tx.remove(&file(ty::VirtualMachineConfigInfo, datastore, &path.path));
 }
 
 /// Keeps a disk that a machine no longer has.
 pub(super) fn keep_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath, disk: &Object) {
-    tx.insert(file(ty::VirtualDisk, datastore, path), disk.clone());
+    tx.insert(file(ty::VirtualDisk, datastore, &path.path), disk.clone());
 }
 
 /// The disk that was kept under the path.
 pub(super) fn disk(tx: &Tx<'_>, datastore: &MoRef, path: &DatastorePath) -> Option<Object> {
-    tx.get(&file(ty::VirtualDisk, datastore, path)).cloned()
+    tx.get(&file(ty::VirtualDisk, datastore, &path.path)).cloned()
 }
 
 /// A machine has the disk again.
 pub(super) fn forget_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath) {
-    tx.remove(&file(ty::VirtualDisk, datastore, path));
+    tx.remove(&file(ty::VirtualDisk, datastore, &path.path));
 }
 
 /// All that is left on a datastore.
 pub(super) fn on(tx: &Tx<'_>, datastore: &MoRef) -> Vec<MoRef> {
-    let kinds = [ty::VirtualMachineConfigInfo, ty::VirtualDisk];
-    let is_on_it = |mo: &MoRef| {
-        let rest = mo.id().strip_prefix(datastore.id());
-        kinds.contains(&mo.ty()) && rest.is_some_and(|rest| rest.starts_with('/'))
-    };
-    tx.iter().map(|(mo, _)| mo).filter(|mo| is_on_it(mo)).cloned().collect()
+    let objects = tx.iter().map(|(mo, _)| mo);
+    objects.filter(|mo| path_on(mo, datastore).is_some()).cloned().collect()
 }

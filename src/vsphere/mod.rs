@@ -58,6 +58,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     folder::METHODS,
     history::tasks::METHODS,
     host::connection::METHODS,
+    host::joining::METHODS,
     host::maintenance::METHODS,
     host::services::METHODS,
     managed_entity::METHODS,

@@ -144,7 +144,7 @@ fn not_connected() -> Fault {
 
 /// The state of the connection, with what else is not known without one: the
 /// host's power, and whether its machines can be reached.
-fn set_connection(tx: &mut Tx<'_>, host: &MoRef, to: &str) -> Result<(), Fault> {
+pub(super) fn set_connection(tx: &mut Tx<'_>, host: &MoRef, to: &str) -> Result<(), Fault> {
     let now = tx.now();
     let power = if to == CONNECTED { "poweredOn" } else { "unknown" };
     tx.set(host, path!(HostSystem, "runtime.connectionState"), to)?;

@@ -122,3 +122,42 @@ fn services_of_hosts_start_and_stop() {
     sim.refused(manager, method::UpdateServicePolicy, policy, ty::InvalidArgument);
     agreement::check(&sim.snapshot());
 }
+
+#[test]
+fn hosts_join_and_leave() {
+    use vimsim::object;
+    let sim = Sim::new();
+    let datacenter = sim.find(ty::Datacenter, "DC0");
+    let snapshot = sim.snapshot();
+    let folder = snapshot.moref(&datacenter, path!(Datacenter, "hostFolder")).expect("a folder");
+    let spec = |name: &str| object!(HostConnectSpec { hostName: name, force: false });
+    let args = args![spec = spec("new.example.com"), addConnected = true];
+    let compute = sim.done(folder, method::AddStandaloneHost_Task, args).moref();
+    assert_eq!(compute.ty(), ty::ComputeResource);
+    assert_eq!(sim.number(&compute, path!(ComputeResource, "summary.numEffectiveHosts")), 1);
+    let host = sim.find(ty::HostSystem, "new.example.com");
+
+    let cluster = sim.find(ty::ClusterComputeResource, "DC0_C0");
+    let args = args![spec = spec("new.example.com"), asConnected = true];
+    sim.fails(&cluster, method::AddHost_Task, args, ty::DuplicateName);
+    let args = args![spec = spec(""), asConnected = true];
+    sim.refused(&cluster, method::AddHost_Task, args, ty::InvalidArgument);
+    let args = args![spec = spec("other"), asConnected = false];
+    let other = sim.done(&cluster, method::AddHost_Task, args).moref();
+    assert_eq!(sim.number(&cluster, path!(ComputeResource, "summary.numHosts")), 4);
+    assert_eq!(sim.text(&other, path!(HostSystem, "runtime.connectionState")), "disconnected");
+    sim.done(&other, method::ReconnectHost_Task, args![]);
+    assert_eq!(sim.number(&cluster, path!(ComputeResource, "summary.numEffectiveHosts")), 4);
+
+    // A machine of the cluster can move there.
+    let vm = sim.vm("DC0_C0_RP0_VM0");
+    let args = args![host = other.clone(), priority = "defaultPriority"];
+    let moved = sim.run(&vm, method::MigrateVM_Task, args).expect("a task");
+    // Its port group is not on the new host.
+    assert_eq!(moved.state, "error");
+
+    sim.done(&other, method::DisconnectHost_Task, args![]);
+    sim.done(&other, method::Destroy_Task, args![]);
+    sim.done(&compute, method::Destroy_Task, args![]);
+    assert!(!sim.snapshot().exists(&host));
+}
