@@ -67,6 +67,11 @@ mod pyvmomi {
     }
 
     #[test]
+    fn scheduled_tasks() {
+        python("pyvmomi", "scheduled", &[]);
+    }
+
+    #[test]
     fn ten_watchers_of_a_hundred_tasks() {
         python("pyvmomi", "watchers", &[]);
     }

@@ -551,3 +551,88 @@ fn scheduled_tasks_are_found_by_entity_and_object() {
     let root = client.sim.service.content().root_folder.clone();
     assert_eq!(entity, Some(root.into()));
 }
+
+/// A client who has one role, on everything.
+fn client_with_role(role: &str) -> Client {
+    let users = format!(
+        r#"{{
+            "users": {{"tester": {{"password": "secret"}}, "root": {{"password": "toor"}}}},
+            "roles": {{"Planner": ["ScheduledTask.*"]}},
+            "permissions": [
+                {{"user": "root", "role": "Admin"}},
+                {{"user": "tester", "role": "{role}"}}
+            ]
+        }}"#
+    );
+    Client::with(|config| {
+        config.access = Some(vimsim::config::Access::parse(&users).expect("users"))
+    })
+}
+
+#[test]
+fn a_run_may_do_what_its_user_may() {
+    let reader = client_with_role("ReadOnly");
+    let refused = reader.create(&reader.vm, spec("x", daily(3), call("PowerOffVM_Task")));
+    let refused = refused.expect_err("a fault");
+    let lacking = refused.object().at(path!(NoPermission, "privilegeId"));
+    assert_eq!(lacking, Some(&"ScheduledTask.Create".into()));
+    let planner = client_with_role("Planner");
+    let task = planner.made(spec("beyond", daily(3), call("PowerOffVM_Task")));
+    assert_eq!(planner.found(method::RetrieveEntityScheduledTask, args![]), [Value::from(&task)]);
+    planner.sim.advance(4 * HOUR);
+    assert_eq!((planner.power().as_str(), planner.state(&task).as_str()), ("poweredOn", "error"));
+    assert_eq!(planner.error(&task).as_deref(), Some("NoPermission"));
+    assert_eq!(planner.next(&task).as_deref(), Some("2025-01-02T03:00:00Z"));
+}
+
+#[test]
+fn a_cancelled_run_is_a_failed_one() {
+    let slow = Client::with(|config| {
+        config.delays.methods.push(("CloneVM".to_owned(), HOUR));
+    });
+    let clone = object!(VirtualMachineCloneSpec {
+        location: object!(VirtualMachineRelocateSpec {}),
+        powerOn: false,
+        template: false,
+    });
+    let folder = slow.at(&slow.vm, path!(VirtualMachine, "parent"));
+    let action = call_with("CloneVM_Task", vec![folder, Some("twin".into()), Some(clone.into())]);
+    let task = slow.made(spec("clone", daily(3), action));
+    slow.sim.advance(3 * HOUR + HOUR / 2);
+    let (run, _) = slow.runs(&task).remove(0);
+    slow.void(&run, method::CancelTask).expect("a wish");
+    assert_eq!(slow.error(&task).as_deref(), Some("RequestCanceled"));
+    assert_eq!(slow.at(&task, path!(ScheduledTask, "info.activeTask")), None);
+    slow.void(&task, method::RemoveScheduledTask).expect("an end");
+}
+
+#[test]
+fn a_saved_inventory_keeps_its_schedules() {
+    let client = Client::with(|config| {
+        config.delays.methods.push(("PowerOffVM".to_owned(), 2 * DAY));
+    });
+    let task = client.made(spec("kept", daily(3), call("PowerOffVM_Task")));
+    let startup = object!(AfterStartupTaskScheduler { minute: 5 });
+    let startup = client.made(spec("startup", startup, call("ResetVM_Task")));
+    client.sim.advance(4 * HOUR);
+    assert_eq!((client.state(&task).as_str(), client.next(&startup)), ("running", None));
+    let state = client.sim.snapshot();
+    let saved = state.iter().map(|(mo, properties)| {
+        let properties = properties.iter().map(|(field, value)| {
+            object!(DynamicProperty { name: field.name(), val: value.clone() })
+        });
+        object!(ObjectContent { obj: mo, propSet: properties.collect::<Vec<_>>() })
+    });
+    let saved: Vec<Object> = saved.collect();
+    let config =
+        vimsim::Config { clock: vimsim::config::ClockMode::Stepped, ..vimsim::Config::default() };
+    let service = vimsim::vsphere::Service::with_saved(config, &saved).expect("a service");
+    let state = |mo: &MoRef, path| service.engine().snapshot().at(mo, path).cloned();
+    let next = path!(ScheduledTask, "info.nextRunTime");
+    assert_eq!(state(&task, next), Some(time("2025-01-01T03:00:00Z").into()));
+    assert_eq!(state(&startup, next), Some(time("2025-01-01T00:05:00Z").into()));
+    service.engine().advance(4 * HOUR).expect("a stepped clock");
+    assert_eq!(state(&client.vm, POWER).as_ref().and_then(Value::as_str), Some("poweredOff"));
+    let ended = state(&task, path!(ScheduledTask, "info.state"));
+    assert_eq!(ended.as_ref().and_then(Value::as_str), Some("success"));
+}

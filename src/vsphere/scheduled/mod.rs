@@ -70,16 +70,24 @@ pub(super) const METHODS: &[Entry] = &[
 pub(super) struct Schedules {
     service: Weak<Service>,
     started: DateTime,
-    timer: Mutex<Option<Ticket>>,
+    timer: Mutex<Timer>,
+}
+
+/// What is waiting, with a number that no other has.
+#[derive(Debug, Default)]
+struct Timer {
+    number: u64,
+    ticket: Option<Ticket>,
 }
 
 impl Schedules {
     /// The schedules of a server that starts now.
     pub(super) fn new(service: Weak<Service>, started: DateTime) -> Self {
-        Self { service, started, timer: Mutex::new(None) }
+        Self { service, started, timer: Mutex::default() }
     }
 
-    /// Takes up the scheduled tasks that the inventory has from the start.
+    /// Takes up the scheduled tasks that the inventory has from the start. Runs
+    /// that were not over when it was saved are forgotten, like their tasks.
     pub(super) fn resume(&self) -> Result<(), Fault> {
         let Some(service) = self.service.upgrade() else { return Ok(()) };
         if all(&*service.engine().snapshot()).is_empty() {
@@ -91,9 +99,14 @@ impl Schedules {
                 let first = info(tx, &task).and_then(|info| {
                     is_enabled(info).then(|| self.schedule(info))?.ok()?.first(now)
                 });
-                let slot = const { ty::ScheduledTaskInfo.slot("nextRunTime") };
+                let ran = info(tx, &task).is_some_and(|info| !is_running(info));
                 update(tx, &task, |info| {
-                    info.set(slot, first);
+                    info.set(const { ty::ScheduledTaskInfo.slot("nextRunTime") }, first);
+                    if !ran {
+                        let state = crate::enum_value!(TaskInfoState::queued);
+                        info.set(const { ty::ScheduledTaskInfo.slot("state") }, state);
+                        info.set(const { ty::ScheduledTaskInfo.slot("activeTask") }, None::<MoRef>);
+                    }
                 })?;
             }
             Ok(())
@@ -120,23 +133,33 @@ impl Schedules {
         let next = waiting(&service.engine().snapshot()).into_iter().map(|(next, _)| next).min();
         let Some(next) = next else { return };
         let mut timer = self.timer();
-        match *timer {
+        match timer.ticket {
             Some(ticket) if ticket.due() <= next => return,
             Some(ticket) => drop(service.engine().forget_call(ticket)),
             None => {}
         }
+        timer.number += 1;
+        let (number, then) = (timer.number, self.service.clone());
         // What is due at once would be done in here, with the timer locked.
         let wait = next.since(service.engine().now()).max(Duration::from_micros(1));
-        let service_then = self.service.clone();
-        *timer = Some(service.engine().after(wait, Weight::Work, move |_| {
-            if let Some(service) = service_then.upgrade() {
-                *service.schedules().timer() = None;
-                service.schedules().wake();
+        timer.ticket = Some(service.engine().after(wait, Weight::Work, move |_| {
+            if let Some(service) = then.upgrade() {
+                service.schedules().ring(number);
             }
         }));
     }
 
-    fn timer(&self) -> MutexGuard<'_, Option<Ticket>> {
+    /// The time of a timer has come.
+    fn ring(&self, number: u64) {
+        let mut timer = self.timer();
+        if timer.number == number {
+            timer.ticket = None;
+        }
+        drop(timer);
+        self.wake();
+    }
+
+    fn timer(&self) -> MutexGuard<'_, Timer> {
         self.timer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
