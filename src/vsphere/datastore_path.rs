@@ -59,6 +59,15 @@ impl DatastorePath {
     pub(crate) fn is_folder(&self) -> bool {
         self.path.is_empty() || self.path.ends_with('/')
     }
+
+    /// Whether this is `folder` or something in it.
+    pub(crate) fn is_within(&self, folder: &Self) -> bool {
+        let top = folder.path.trim_end_matches('/');
+        self.datastore == folder.datastore
+            && (top.is_empty()
+                || self.path == top
+                || self.path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')))
+    }
 }
 
 impl fmt::Display for DatastorePath {

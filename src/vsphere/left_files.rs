@@ -13,7 +13,7 @@ use crate::value::{MoRef, Object};
 
 /// What stands for the file: named by the datastore's reference, which stays
 /// when the datastore gets another name.
-pub(super) fn file(kind: Type, datastore: &MoRef, path: &str) -> MoRef {
+pub(super) fn standing_for(kind: Type, datastore: &MoRef, path: &str) -> MoRef {
     MoRef::new(kind, &format!("{}/{path}", datastore.id()))
 }
 
@@ -38,32 +38,32 @@ pub(super) fn keep_machine(
     path: &DatastorePath,
     config: Object,
 ) {
-    tx.insert(file(ty::VirtualMachineConfigInfo, datastore, &path.path), config);
+    tx.insert(standing_for(ty::VirtualMachineConfigInfo, datastore, &path.path), config);
 }
 
 /// The configuration that was kept under the path.
 pub(super) fn machine(tx: &Tx<'_>, datastore: &MoRef, path: &DatastorePath) -> Option<Object> {
-    tx.get(&file(ty::VirtualMachineConfigInfo, datastore, &path.path)).cloned()
+    tx.get(&standing_for(ty::VirtualMachineConfigInfo, datastore, &path.path)).cloned()
 }
 
 /// The machine is in the inventory again.
 pub(super) fn forget_machine(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath) {
-    tx.remove(&file(ty::VirtualMachineConfigInfo, datastore, &path.path));
+    tx.remove(&standing_for(ty::VirtualMachineConfigInfo, datastore, &path.path));
 }
 
 /// Keeps a disk that a machine no longer has.
 pub(super) fn keep_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath, disk: &Object) {
-    tx.insert(file(ty::VirtualDisk, datastore, &path.path), disk.clone());
+    tx.insert(standing_for(ty::VirtualDisk, datastore, &path.path), disk.clone());
 }
 
 /// The disk that was kept under the path.
 pub(super) fn disk(tx: &Tx<'_>, datastore: &MoRef, path: &DatastorePath) -> Option<Object> {
-    tx.get(&file(ty::VirtualDisk, datastore, &path.path)).cloned()
+    tx.get(&standing_for(ty::VirtualDisk, datastore, &path.path)).cloned()
 }
 
 /// A machine has the disk again.
 pub(super) fn forget_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePath) {
-    tx.remove(&file(ty::VirtualDisk, datastore, &path.path));
+    tx.remove(&standing_for(ty::VirtualDisk, datastore, &path.path));
 }
 
 /// All that is left on a datastore.

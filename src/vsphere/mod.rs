@@ -9,12 +9,15 @@ pub mod call;
 pub mod containment;
 mod custom_fields;
 mod datacenter;
+mod datastore_browser;
 mod datastore_path;
 mod delays;
 mod descriptions;
 pub mod dispatch;
 mod environment_browser;
 mod extension_manager;
+mod file_manager;
+mod files;
 mod folder;
 mod history;
 mod host;
@@ -52,7 +55,9 @@ const METHODS: &[&[dispatch::Entry]] = &[
     authorization::METHODS,
     custom_fields::METHODS,
     datacenter::METHODS,
+    datastore_browser::METHODS,
     environment_browser::METHODS,
+    file_manager::METHODS,
     extension_manager::METHODS,
     property_collector::METHODS,
     folder::METHODS,

@@ -6,6 +6,7 @@ mod clone;
 mod create;
 mod devices;
 mod entities;
+mod files;
 mod hosts;
 mod parity;
 mod pools;
