@@ -21,6 +21,10 @@ pub struct Caller {
     pub user_agent: Str,
     /// The client's name for the operation, for logs and `activationId`.
     pub operation_id: Option<Str>,
+    /// Whether the client has identified itself to the transport by a certificate.
+    pub has_certificate: bool,
+    /// Whether the message carries a token of single sign-on.
+    pub has_token: bool,
     /// A session that this call began: the front end hands its token to the client.
     pub began: OnceLock<Arc<Session>>,
 }
@@ -34,6 +38,8 @@ impl Caller {
             address: Str::new(),
             user_agent: Str::new(),
             operation_id: None,
+            has_certificate: false,
+            has_token: false,
             began: OnceLock::new(),
         }
     }

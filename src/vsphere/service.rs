@@ -2,8 +2,8 @@
 //! for calls.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::task::TaskProjection;
 use super::{METHODS, model};
 use crate::collector::Subscriptions;
 use crate::config::{ClockMode, Config};
-use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec};
+use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Weight};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
@@ -56,9 +56,14 @@ impl Content {
 /// Where the stepped clock starts: 2025-01-01T00:00:00Z, the same for every run.
 const STEPPED_START: DateTime = DateTime::from_micros(1_735_689_600_000_000);
 
+/// The least time between two looks for sessions that have been idle for too long.
+const IDLE_PAUSE: Duration = Duration::from_secs(1);
+
 /// One simulated server.
 #[derive(Debug)]
 pub struct Service {
+    /// For what comes back to the server later.
+    own: Weak<Self>,
     config: Config,
     version: Version,
     engine: Engine,
@@ -73,6 +78,8 @@ pub struct Service {
     authorization: Authorization,
     schedules: Schedules,
     touches: AtomicU64,
+    /// Whether a look for idle sessions is arranged.
+    idle_watch: Mutex<bool>,
 }
 
 impl Service {
@@ -120,8 +127,9 @@ impl Service {
             .map_err(|error| Fault::system_error(&error.to_string()))?;
         let delays = Delays::new(&config.delays);
         let dispatch = Dispatch::new(METHODS);
-        let service = Arc::new_cyclic(|service| Self {
-            schedules: Schedules::new(service.clone(), now),
+        let service = Arc::new_cyclic(|own| Self {
+            own: own.clone(),
+            schedules: Schedules::new(own.clone(), now),
             version,
             engine,
             ids,
@@ -134,6 +142,7 @@ impl Service {
             content,
             authorization,
             touches: AtomicU64::new(0),
+            idle_watch: Mutex::new(false),
             config,
         });
         service.schedules.resume()?;
@@ -222,14 +231,44 @@ impl Service {
         Some(session)
     }
 
-    /// Begins a session, and ends those that have been idle for too long.
+    /// Begins a session.
     pub(super) fn begin_session(&self, login: NewSession) -> Arc<Session> {
-        self.sessions.end_idle(login.now, self.config.session_timeout);
         let session = Arc::new(Session::new(login));
         self.sessions.add(session.clone());
         tracing::info!(user = %session.user_name, key = %session.key, "login");
         self.touch(&self.content.session_manager);
+        self.watch_idle();
         session
+    }
+
+    /// Sees to it that somebody looks when a session could have been idle for
+    /// too long. There is one look for all sessions, and not too many of them.
+    fn watch_idle(&self) {
+        let timeout = self.config.session_timeout;
+        let mut watched = self.idle_watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if *watched || timeout.is_zero() {
+            return;
+        }
+        let now = self.engine.now();
+        let Some(first) = self.sessions.first_idle(now, timeout) else { return };
+        *watched = true;
+        let service = self.own.clone();
+        let look = move |_: &Engine| {
+            if let Some(service) = service.upgrade() {
+                service.end_idle();
+            }
+        };
+        self.engine.after(first.since(now).max(IDLE_PAUSE), Weight::Background, look);
+    }
+
+    fn end_idle(&self) {
+        let ended = self.sessions.end_idle(self.engine.now(), self.config.session_timeout);
+        if ended > 0 {
+            tracing::info!(ended, "sessions were idle for too long");
+            self.touch(&self.content.session_manager);
+        }
+        *self.idle_watch.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.watch_idle();
     }
 
     /// Ends a session with everything that belongs to it.
@@ -267,10 +306,7 @@ impl Service {
     /// login, object, privileges, then what the method itself looks at.
     pub async fn call(self: &Arc<Self>, call: &Call) -> Answer {
         let session = call.caller.session.as_ref();
-        let _busy = session.map(|session| {
-            session.touch(self.engine.now());
-            session.busy()
-        });
+        let _busy = session.map(|session| session.busy(|| self.engine.now()));
         let handler = self.admit(call)?;
         let delay = self.delays.reply(call.method, &self.ids);
         if !delay.is_zero() {

@@ -109,26 +109,35 @@ impl Session {
     }
 
     /// Notes that a call arrived.
-    pub fn touch(&self, now: DateTime) {
-        self.last_active.store(now.micros(), Ordering::Relaxed);
+    fn touch(&self, now: DateTime) {
+        self.last_active.fetch_max(now.micros(), Ordering::AcqRel);
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// When the latest call arrived.
     pub fn last_active(&self) -> DateTime {
-        DateTime::from_micros(self.last_active.load(Ordering::Relaxed))
+        DateTime::from_micros(self.last_active.load(Ordering::Acquire))
     }
 
     /// Notes that a call of this session is under way; the session is not idle
-    /// until the guard is dropped.
-    pub fn busy(self: &Arc<Self>) -> Busy {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Busy(self.clone())
+    /// until the guard is dropped, and then by the time that `clock` tells.
+    pub fn busy<C: Fn() -> DateTime>(self: &Arc<Self>, clock: C) -> Busy<C> {
+        self.touch(clock());
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        Busy { session: self.clone(), clock }
     }
 
-    /// Whether the session has been idle for longer than `timeout`.
+    /// When the session will have been idle for `timeout`, if nothing happens
+    /// from `now` on.
+    fn idle_from(&self, now: DateTime, timeout: Duration) -> DateTime {
+        let busy = self.waiting.load(Ordering::Acquire) > 0;
+        let last = if busy { now } else { self.last_active() };
+        last.after(timeout)
+    }
+
+    /// Whether the session has been idle for `timeout`; never, if that is zero.
     pub fn is_idle(&self, now: DateTime, timeout: Duration) -> bool {
-        self.waiting.load(Ordering::Relaxed) == 0 && now.since(self.last_active()) > timeout
+        !timeout.is_zero() && self.idle_from(now, timeout) <= now
     }
 
     /// Whether the session is over.
@@ -156,7 +165,8 @@ impl Session {
             loginTime: self.login_time,
             lastActiveTime: self.last_active(),
             locale: &locale,
-            messageLocale: &locale,
+            // There are no messages in other languages.
+            messageLocale: if locale.starts_with("en") { locale.as_str() } else { "en" },
             extensionSession: self.extension,
             ipAddress: &self.address,
             userAgent: &self.user_agent,
@@ -257,13 +267,24 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Keeps a session from being idle while a call of it is under way.
-#[derive(Debug)]
-pub struct Busy(Arc<Session>);
+/// Keeps a session from being idle while a call of it is under way: a call that
+/// waited for longer than a session may be idle leaves it active.
+pub struct Busy<C: Fn() -> DateTime> {
+    session: Arc<Session>,
+    clock: C,
+}
 
-impl Drop for Busy {
+impl<C: Fn() -> DateTime> Drop for Busy<C> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        // In this order, so that no look in between finds the session idle.
+        self.session.last_active.fetch_max((self.clock)().micros(), Ordering::AcqRel);
+        self.session.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl<C: Fn() -> DateTime> fmt::Debug for Busy<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Busy").field(&self.session).finish()
     }
 }
 
@@ -312,7 +333,7 @@ impl Sessions {
         session.end();
     }
 
-    /// Ends every session that has been idle for longer than `timeout`.
+    /// Ends every session that has been idle for `timeout`.
     pub fn end_idle(&self, now: DateTime, timeout: Duration) -> usize {
         let idle: Vec<_> = read(&self.by_token)
             .values()
@@ -321,6 +342,12 @@ impl Sessions {
             .collect();
         idle.iter().for_each(|session| self.end(session));
         idle.len()
+    }
+
+    /// When the first session will have been idle for `timeout`, if nothing
+    /// happens from `now` on.
+    pub fn first_idle(&self, now: DateTime, timeout: Duration) -> Option<DateTime> {
+        read(&self.by_token).values().map(|session| session.idle_from(now, timeout)).min()
     }
 }
 

@@ -78,11 +78,11 @@ fn login(service: &Service, call: &Call) -> Answer {
     begin(service, call, user, locale, false)
 }
 
-/// A SAML token stands in the SOAP header; the assertion is not checked here,
-/// the user is the one that a configured login names.
+/// A SAML token stands in the SOAP header. It must be there, but its assertion
+/// is not checked here: the user is the one that a configured login names.
 fn login_by_token(service: &Service, call: &Call) -> Answer {
     let locale = locale(service, call, arg!(LoginByToken.locale))?;
-    if call.caller.session.is_some() {
+    if call.caller.session.is_some() || !call.caller.has_token {
         return Err(Fault::invalid_login());
     }
     let user = service.config().login.username.clone();
@@ -92,20 +92,37 @@ fn login_by_token(service: &Service, call: &Call) -> Answer {
 fn login_extension_cert(service: &Service, call: &Call) -> Answer {
     let key = call.text(arg!(LoginExtensionByCertificate.extensionKey));
     let locale = locale(service, call, arg!(LoginExtensionByCertificate.locale))?;
-    login_extension(service, call, key, locale)
+    may_be_extension(call)?;
+    if super::extension_manager::find(&service.engine().snapshot(), key).is_none() {
+        return Err(Fault::invalid_login());
+    }
+    begin(service, call, key, locale, true)
 }
 
 fn login_extension_name(service: &Service, call: &Call) -> Answer {
     let key = call.text(arg!(LoginExtensionBySubjectName.extensionKey));
     let locale = locale(service, call, arg!(LoginExtensionBySubjectName.locale))?;
-    login_extension(service, call, key, locale)
-}
-
-fn login_extension(service: &Service, call: &Call, key: &str, locale: Str) -> Answer {
-    if super::extension_manager::find(&service.engine().snapshot(), key).is_none() {
-        return Err(Fault::invalid_login());
+    may_be_extension(call)?;
+    let snapshot = service.engine().snapshot();
+    let extension = super::extension_manager::find(&snapshot, key).and_then(Value::as_object);
+    let extension =
+        extension.ok_or_else(|| Fault::of(ty::NotFound, "The extension could not be found."))?;
+    if extension.at(path!(Extension, "subjectName")).is_none() {
+        return Err(Fault::of(ty::NoSubjectName, "The extension has no subject name."));
     }
     begin(service, call, key, locale, true)
+}
+
+/// Extensions prove who they are by a certificate, of which only that it is
+/// there is checked.
+fn may_be_extension(call: &Call) -> Result<(), Fault> {
+    if call.caller.session.is_some() {
+        return Err(Fault::invalid_login());
+    }
+    if !call.caller.has_certificate {
+        return Err(Fault::of(ty::NoClientCertificate, "The client has sent no certificate."));
+    }
+    Ok(())
 }
 
 fn impersonate(service: &Service, call: &Call) -> Answer {
@@ -212,14 +229,14 @@ fn acquire_clone_ticket(service: &Service, call: &Call) -> Answer {
 }
 
 fn clone_session(service: &Service, call: &Call) -> Answer {
+    if call.caller.session.is_some() {
+        return Err(Fault::invalid_login());
+    }
     let origin = service
         .tickets()
         .take(call.text(arg!(CloneSession.cloneTicket)))
         .filter(|session| !session.has_ended())
         .ok_or_else(Fault::invalid_login)?;
-    if call.caller.session.is_some() {
-        return Err(Fault::invalid_login());
-    }
     begin(service, call, &origin.user_name, origin.locale(), origin.extension)
 }
 

@@ -17,5 +17,6 @@ mod scheduled;
 mod schema;
 mod schema_build;
 mod server;
+mod sessions;
 mod soap_codec;
 mod tidy;

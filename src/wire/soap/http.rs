@@ -55,12 +55,15 @@ pub(crate) async fn serve(
             session: token.and_then(|token| service.session(token)),
             version: request.version,
             address: peer
+                .as_ref()
                 .map_or_else(Str::new, |Extension(peer)| Str::from(peer.address.ip().to_string())),
             user_agent: headers
                 .get(USER_AGENT)
                 .and_then(|value| value.to_str().ok())
                 .map_or_else(Str::new, Str::from),
             operation_id: request.header.operation_id,
+            has_certificate: peer.is_some_and(|Extension(peer)| peer.certificate.is_some()),
+            has_token: request.header.has_token,
             began: OnceLock::new(),
         },
     };

@@ -46,6 +46,8 @@ pub struct Header {
     pub operation_id: Option<Str>,
     /// `vcSessionCookie`: the session, for clients that send no HTTP cookie.
     pub session_cookie: Option<Str>,
+    /// `Security`: the client has a token of single sign-on. What it says is not read.
+    pub has_token: bool,
 }
 
 /// Reads a request. `soap_action` is the HTTP header of that name, which
@@ -122,7 +124,8 @@ fn read_header(decoder: &mut Decoder<'_>, tag: &Tag<'_>) -> Result<Header> {
         let known = match entry.name {
             "operationID" => &mut header.operation_id,
             "vcSessionCookie" => &mut header.session_cookie,
-            _ => {
+            name => {
+                header.has_token |= name == "Security";
                 decoder.xml.skip()?;
                 continue;
             }

@@ -63,7 +63,13 @@ impl Client {
 
     /// With other settings.
     pub(super) fn with(settings: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { clock: ClockMode::Stepped, seed: Some(7), ..Config::default() };
+        let mut config = Config {
+            clock: ClockMode::Stepped,
+            seed: Some(7),
+            // Days pass here.
+            session_timeout: Duration::ZERO,
+            ..Config::default()
+        };
         settings(&mut config);
         Self::login(&Service::new(config).unwrap(), "alice")
     }

@@ -106,7 +106,8 @@ impl Client {
     pub(super) fn login_extension(&mut self, key: &str) {
         let this = self.service.content().session_manager.clone();
         let args = args!(LoginExtensionByCertificate, extensionKey: key);
-        let call = self.prepare(&this, args);
+        let mut call = self.prepare(&this, args);
+        call.caller.has_certificate = true;
         now(self.service.call(&call)).unwrap();
         self.session = call.caller.began.get().cloned();
     }

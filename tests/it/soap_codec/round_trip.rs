@@ -159,7 +159,7 @@ impl Maker {
         let Value::Ref(this) = self.value(method.owner(), 0) else { panic!("a reference") };
         let args = method.params().iter().map(|param| self.field(*param, 3)).collect();
         let mut text = || (self.below(4) == 0).then(|| Str::from(self.text()));
-        let header = Header { operation_id: text(), session_cookie: text() };
+        let header = Header { operation_id: text(), session_cookie: text(), ..Header::default() };
         Request { this, method, args, version: Version::NEWEST, header }
     }
 }
