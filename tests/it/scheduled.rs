@@ -544,7 +544,7 @@ fn scheduled_tasks_are_found_by_entity_and_object() {
         (method::RetrieveEntityScheduledTask, method::RetrieveObjectScheduledTask);
     assert_eq!(client.found(of_entity, args![]), [Value::from(&task), made.clone()]);
     assert_eq!(client.found(of_entity, args![entity = client.vm.clone()]), [Value::from(&task)]);
-    assert_eq!(client.found(of_object, args![obj = extensions]), [made.clone()]);
+    assert_eq!(client.found(of_object, args![obj = extensions]), std::slice::from_ref(&made));
     assert_eq!(client.found(of_object, args![obj = tasks]), []);
     let made = made.as_moref().expect("a reference");
     let entity = client.at(made, path!(ScheduledTask, "info.entity"));
@@ -565,7 +565,7 @@ fn client_with_role(role: &str) -> Client {
         }}"#
     );
     Client::with(|config| {
-        config.access = Some(vimsim::config::Access::parse(&users).expect("users"))
+        config.access = Some(vimsim::config::Access::parse(&users).expect("users"));
     })
 }
 
