@@ -27,6 +27,7 @@ pub mod model;
 mod names;
 pub mod operation;
 mod option_manager;
+mod performance;
 mod placement;
 mod property_collector;
 mod removal;
@@ -59,6 +60,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     environment_browser::METHODS,
     file_manager::METHODS,
     extension_manager::METHODS,
+    performance::METHODS,
     property_collector::METHODS,
     folder::METHODS,
     history::tasks::METHODS,

@@ -161,3 +161,42 @@ fn hosts_join_and_leave() {
     sim.done(&compute, method::Destroy_Task, args![]);
     assert!(!sim.snapshot().exists(&host));
 }
+
+#[test]
+fn performance_is_measured() {
+    use vimsim::object;
+    let sim = Sim::new();
+    let manager = MoRef::new(ty::PerformanceManager, "PerfMgr");
+    let vm = sim.vm("DC0_H0_VM0");
+    let ask = |method, args: &[Named]| sim.call(&manager, method, args).map(Option::unwrap);
+    let ids = ask(method::QueryAvailablePerfMetric, args![entity = vm.clone()]).expect("counters");
+    assert!(ids.items().len() > 5);
+    let spec = |interval: i32, format: &'static str| {
+        vec![object!(PerfQuerySpec {
+            entity: vm.clone(),
+            intervalId: interval,
+            maxSample: 3,
+            format: format,
+        })]
+    };
+    let series =
+        |interval, format| ask(method::QueryPerf, args![querySpec = spec(interval, format)]);
+    let first = series(20, "normal").expect("series");
+    assert_eq!(first, series(20, "normal").expect("series"));
+    let metric = first.items()[0].as_object().expect("an object").clone();
+    assert_eq!(metric.at(path!(PerfEntityMetric, "sampleInfo")).expect("samples").items().len(), 3);
+    let all = metric.at(path!(PerfEntityMetric, "value")).expect("values");
+    assert_eq!(all.items().len(), ids.items().len());
+    for counter in all.items() {
+        let values = counter.as_object().and_then(|it| it.at(path!(PerfMetricIntSeries, "value")));
+        assert_eq!(values.expect("values").items().len(), 3);
+    }
+    let csv = series(300, "csv").expect("series");
+    assert_eq!(csv.items()[0].ty(), ty::PerfEntityMetricCSV);
+    assert_eq!(series(7, "normal").expect_err("a fault").ty(), ty::InvalidArgument);
+    // What does not run has no current numbers.
+    sim.done(&vm, method::PowerOffVM_Task, args![]);
+    let none = series(20, "normal").expect("series");
+    let none = none.items()[0].as_object().expect("an object").clone();
+    assert!(none.at(path!(PerfEntityMetric, "sampleInfo")).expect("samples").items().is_empty());
+}
