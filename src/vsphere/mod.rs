@@ -8,6 +8,7 @@ pub mod authorization;
 pub mod call;
 pub mod containment;
 mod custom_fields;
+mod customization_specs;
 mod datacenter;
 mod datastore_browser;
 mod datastore_path;
@@ -55,6 +56,7 @@ pub use source::SessionSource;
 const METHODS: &[&[dispatch::Entry]] = &[
     authorization::METHODS,
     custom_fields::METHODS,
+    customization_specs::METHODS,
     datacenter::METHODS,
     datastore_browser::METHODS,
     environment_browser::METHODS,

@@ -200,3 +200,32 @@ fn performance_is_measured() {
     let none = none.items()[0].as_object().expect("an object").clone();
     assert!(none.at(path!(PerfEntityMetric, "sampleInfo")).expect("samples").items().is_empty());
 }
+
+#[test]
+fn customization_specs_are_kept() {
+    use vimsim::object;
+    let sim = Sim::new();
+    let manager = MoRef::new(ty::CustomizationSpecManager, "CustomizationSpecManager");
+    let info = object!(CustomizationSpecInfo { name: "lin", description: "", type: "Linux" });
+    let item = object!(CustomizationSpecItem {
+        info: info,
+        spec: object!(CustomizationSpec {
+            identity: object!(CustomizationLinuxPrep { domain: "example.com" }),
+            globalIPSettings: object!(CustomizationGlobalIPSettings {}),
+        }),
+    });
+    let create = || sim.call(&manager, method::CreateCustomizationSpec, args![item = item.clone()]);
+    create().expect("created");
+    assert_eq!(create().expect_err("a fault").ty(), ty::AlreadyExists);
+    let listed = || {
+        let list = path!(CustomizationSpecManager, "info");
+        sim.snapshot().at(&manager, list).map_or(0, |it| it.items().len())
+    };
+    assert_eq!(listed(), 1);
+    let found = sim.call(&manager, method::GetCustomizationSpec, args![name = "lin"]);
+    let found = found.expect("an answer").expect("a spec");
+    assert_eq!(found.as_object().expect("a spec").field("spec"), item.field("spec"));
+    sim.call(&manager, method::DeleteCustomizationSpec, args![name = "lin"]).expect("deleted");
+    assert_eq!(listed(), 0);
+    sim.refused(&manager, method::GetCustomizationSpec, args![name = "lin"], ty::NotFound);
+}
