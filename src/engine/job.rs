@@ -25,6 +25,9 @@ pub struct TaskSpec {
     pub entity_name: Option<Str>,
     /// What it holds while it runs; one task at a time holds an entity.
     pub locks: Vec<MoRef>,
+    /// What it holds besides, for an order among siblings: names that mean
+    /// nothing elsewhere and that nobody sees.
+    pub gates: Vec<MoRef>,
     /// What happens when one of those is held already.
     pub busy: Busy,
     /// Whether the work can be stopped.
@@ -58,6 +61,7 @@ impl TaskSpec {
             entity: None,
             entity_name: None,
             locks: Vec::new(),
+            gates: Vec::new(),
             busy: Busy::Wait,
             cancelable: false,
             reason: Reason::System,

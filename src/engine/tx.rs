@@ -129,12 +129,14 @@ impl<'a> Tx<'a> {
     }
 
     /// Adds a task whose work `job` does, once what it needs is free.
-    pub fn submit(&mut self, spec: TaskSpec, job: Box<dyn Job>) -> Result<MoRef, Fault> {
+    pub fn submit(&mut self, mut spec: TaskSpec, job: Box<dyn Job>) -> Result<MoRef, Fault> {
         let (busy, asked) = (spec.busy, spec.duration);
+        let mut wanted = std::mem::take(&mut spec.gates);
         let record = self.add(spec, true)?;
         let id = record.id;
         let above: Vec<TaskId> = self.tables.tasks.ancestors(id).collect();
-        match self.tables.admission.request(id, above, record.locks(), busy) {
+        wanted.extend_from_slice(record.locks());
+        match self.tables.admission.request(id, above, &wanted, busy) {
             Answer::Granted => self.events.push(Event::Start(id)),
             Answer::Waits => {}
             Answer::Refused(holder) => self.events.push(Event::Refuse(id, holder)),

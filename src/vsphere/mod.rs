@@ -44,6 +44,7 @@ mod task;
 mod task_manager;
 mod user_directory;
 mod view;
+mod virtual_app;
 mod vm;
 
 pub use call::{Call, Caller};
@@ -81,12 +82,14 @@ const METHODS: &[&[dispatch::Entry]] = &[
     task_manager::METHODS,
     user_directory::METHODS,
     view::METHODS,
+    virtual_app::METHODS,
     vm::clone::METHODS,
     vm::create::METHODS,
     vm::power::METHODS,
     vm::reconfigure::METHODS,
     vm::registration::METHODS,
     vm::relocate::METHODS,
+    vm::snapshot::METHODS,
     vm::template::METHODS,
     vm::upkeep::METHODS,
 ];

@@ -43,7 +43,7 @@ fn create(service: &Service, call: &Call) -> Answer {
 }
 
 /// What a pool may use at the most, in MHz and megabytes.
-fn capacity(state: &(impl Read + ?Sized), pool: &MoRef) -> (i64, i64) {
+pub(super) fn capacity(state: &(impl Read + ?Sized), pool: &MoRef) -> (i64, i64) {
     let most = |path| state.at(pool, path).and_then(Value::as_i64).unwrap_or_default();
     (
         most(path!(ResourcePool, "runtime.cpu.maxUsage")),
@@ -120,7 +120,12 @@ const ALLOCATIONS: [(&StaticPath, i32); 2] = [
 ];
 
 /// Gives a pool the configuration that `spec` asks for; what it leaves out stays.
-fn configure(tx: &mut Tx<'_>, pool: &MoRef, spec: &Object, now: DateTime) -> Result<(), Fault> {
+pub(super) fn configure(
+    tx: &mut Tx<'_>,
+    pool: &MoRef,
+    spec: &Object,
+    now: DateTime,
+) -> Result<(), Fault> {
     let held = tx.at(pool, path!(ResourcePool, "config")).and_then(Value::as_object);
     let held = held.cloned().ok_or_else(|| Fault::not_found(pool))?;
     let version = |of: &Object| {

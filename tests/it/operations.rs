@@ -13,6 +13,8 @@ mod pools;
 mod power;
 mod reconfigure;
 mod relocate;
+mod snapshots;
+mod vapps;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,10 +12,11 @@ use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::path;
 use crate::schema::{method, ty};
+use crate::task::{Operation, TaskId};
 use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Entry, Handler};
-use crate::vsphere::operation::Operation;
+use crate::vsphere::operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::vm::{relocate::Relocate, state};
 use crate::vsphere::{model, placement};
@@ -25,19 +26,34 @@ pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::HostSystem, method::ExitMaintenanceMode_Task, Handler::Task(exit)),
 ];
 
-fn enter(service: &Service, call: &Call) -> Result<Operation, Fault> {
+/// What vCenter calls the migrations that DRS makes.
+const VMOTION: &str = "Drm.ExecuteVMotionLRO";
+
+fn enter(service: &Service, call: &Call) -> Result<operation::Operation, Fault> {
     let evacuate = call.flag(arg!(EnterMaintenanceMode_Task.evacuatePoweredOffVms));
     let job = Enter {
         host: call.this.clone(),
         timeout: timeout(call, arg!(EnterMaintenanceMode_Task.timeout)),
         all: evacuate,
-        migration: service.task_spec(call, ty::VirtualMachine, method::MigrateVM_Task),
+        migration: migration(service, call),
+        relocation: service.task_spec(call, ty::VirtualMachine, method::RelocateVM_Task),
+        task: None,
     };
-    Ok(Operation::new(job).cancelable())
+    Ok(operation::Operation::new(job).cancelable())
 }
 
-fn exit(_: &Service, call: &Call) -> Result<Operation, Fault> {
-    Ok(Operation::new(Exit { host: call.this.clone() }))
+/// The migration of a machine that runs, as DRS makes one: it is no call of
+/// anybody, so it has no name.
+fn migration(service: &Service, call: &Call) -> TaskSpec {
+    let mut spec = service.task_spec(call, ty::VirtualMachine, method::MigrateVM_Task);
+    spec.operation = Operation::Internal(VMOTION.into());
+    spec.description_id = VMOTION.into();
+    spec.label = "Migrate virtual machine".into();
+    spec
+}
+
+fn exit(_: &Service, call: &Call) -> Result<operation::Operation, Fault> {
+    Ok(operation::Operation::new(Exit { host: call.this.clone() }))
 }
 
 /// Seconds; zero and less is for ever.
@@ -57,8 +73,12 @@ struct Enter {
     timeout: Option<Duration>,
     /// Whether machines that do not run have to leave too.
     all: bool,
-    /// What the task of each migration looks like.
+    /// What the task of each machine looks like that runs,
     migration: TaskSpec,
+    /// and that of each other one.
+    relocation: TaskSpec,
+    /// The task itself, once it runs.
+    task: Option<TaskId>,
 }
 
 impl Enter {
@@ -85,7 +105,9 @@ impl Enter {
             if let Ok(to) = placement::choose(tx, &others, &datastores, &networks) {
                 // Round and round, so that the next one finds another host.
                 others.sort_by_key(|host| host == &to);
-                let mut spec = self.migration.clone().on(vm.clone());
+                let running = state::power(tx, &vm) == state::ON;
+                let spec = if running { &self.migration } else { &self.relocation };
+                let mut spec = spec.clone().on(vm.clone());
                 spec.parent = Some(task.id);
                 spec.cancelable = true;
                 tx.submit(spec, Box::new(Relocate::to_host(vm, to)))?;
@@ -100,7 +122,17 @@ impl Job for Enter {
         if in_maintenance(tx, &self.host) {
             return Err(Fault::invalid_state());
         }
+        self.task = Some(task.id);
         self.evacuate(tx, task)
+    }
+
+    /// Who gives up leaves the machines where they are.
+    fn undo(&mut self, tx: &mut Tx<'_>) {
+        let Some(task) = self.task else { return };
+        let children: Vec<TaskId> = tx.tasks().children(task).map(|child| child.id).collect();
+        for child in children {
+            tx.cancel(child, None);
+        }
     }
 
     fn ready(&self, state: &dyn Read, _: &TaskContext<'_>) -> Ready {

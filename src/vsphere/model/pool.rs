@@ -123,6 +123,14 @@ fn pool_with(new: &NewPool<'_>, config: &Object, (mhz, mb): (i64, i64)) -> Objec
     pool.finish()
 }
 
+/// Shows a vApp as stopped.
+pub(super) fn set_stopped(tx: &mut Transaction, app: &MoRef) -> Result<(), Fault> {
+    let summary = tx.at(app, path!(ResourcePool, "summary")).and_then(Value::as_object);
+    let Some(summary) = summary else { return Err(Fault::not_found(app)) };
+    let summary = summary.with(const { ty::VirtualAppSummary.slot("vAppState") }, "stopped");
+    tx.set(app, path!(ResourcePool, "summary"), summary)
+}
+
 fn usage(capacity: i64) -> Object {
     object!(ResourcePoolResourceUsage {
         reservationUsed: 0,

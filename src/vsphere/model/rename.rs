@@ -68,6 +68,14 @@ fn datastore(
         host::mount(tx, &host, &stores)?;
     }
     for machine in tx.morefs(mo, path!(Datastore, "vm")) {
+        let mut snapshots = tx.morefs(&machine, path!(VirtualMachine, "rootSnapshot"));
+        while let Some(snapshot) = snapshots.pop() {
+            snapshots.extend(tx.morefs(&snapshot, path!(VirtualMachineSnapshot, "childSnapshot")));
+            let config = path!(VirtualMachineSnapshot, "config");
+            if let Some(kept) = tx.at(&snapshot, config).and_then(Value::as_object).cloned() {
+                tx.set(&snapshot, config, moved(&kept, old, name))?;
+            }
+        }
         vm::change(tx, &machine, now, |properties| {
             let slot = const { ty::VirtualMachine.slot("config") };
             if let Some(config) = properties.get(slot) {

@@ -82,15 +82,23 @@ fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(job).shared().cancelable())
 }
 
+/// The copy of a machine, of a template or of a snapshot.
 #[derive(Debug)]
-struct Clone {
-    catalog: Arc<Catalog>,
-    source: MoRef,
-    folder: MoRef,
-    name: String,
-    pool: MoRef,
-    host: Option<MoRef>,
-    spec: Object,
+pub(in crate::vsphere) struct Clone {
+    /// What new machines are made from.
+    pub(in crate::vsphere) catalog: Arc<Catalog>,
+    /// The machine to copy.
+    pub(in crate::vsphere) source: MoRef,
+    /// The copy's folder.
+    pub(in crate::vsphere) folder: MoRef,
+    /// The copy's name.
+    pub(in crate::vsphere) name: String,
+    /// The copy's pool.
+    pub(in crate::vsphere) pool: MoRef,
+    /// The copy's host, if the client chose one.
+    pub(in crate::vsphere) host: Option<MoRef>,
+    /// The `VirtualMachineCloneSpec`.
+    pub(in crate::vsphere) spec: Object,
 }
 
 impl Clone {

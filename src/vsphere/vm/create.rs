@@ -32,16 +32,26 @@ fn create(service: &Service, call: &Call) -> Result<Operation, Fault> {
     let pool = call.moref(arg!(CreateVM_Task.pool));
     let pool = pool.ok_or_else(|| Fault::invalid_argument("pool"))?;
     let host = call.moref(arg!(CreateVM_Task.host));
-    let snapshot = service.engine().snapshot();
-    require_kind(&*snapshot, &call.this, FolderKind::Vm)?;
-    check_place(&*snapshot, &call.this, pool, host, "host")?;
+    require_kind(&*service.engine().snapshot(), &call.this, FolderKind::Vm)?;
+    operation(service, &call.this, pool, host, spec)
+}
+
+/// The task that makes a machine in a folder and a pool of it.
+pub(in crate::vsphere) fn operation(
+    service: &Service,
+    folder: &MoRef,
+    pool: &MoRef,
+    host: Option<&MoRef>,
+    spec: &Object,
+) -> Result<Operation, Fault> {
+    check_place(&*service.engine().snapshot(), folder, pool, host, "host")?;
     if text(spec, path!(VirtualMachineConfigSpec, "name")).is_empty() {
         return Err(Fault::invalid_argument("configSpec.name"));
     }
     spec::check(service.catalog(), spec)?;
     let job = Create {
         catalog: service.catalog().clone(),
-        folder: call.this.clone(),
+        folder: folder.clone(),
         pool: pool.clone(),
         host: host.cloned(),
         spec: spec.clone(),

@@ -41,7 +41,7 @@ fn power_on(service: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 fn power_off(_: &Service, call: &Call) -> Result<Operation, Fault> {
-    Ok(Operation::new(Leave { vm: call.this.clone(), to: OFF, shown: OFF }))
+    Ok(Operation::new(Leave::off(call.this.clone())))
 }
 
 fn reset(_: &Service, call: &Call) -> Result<Operation, Fault> {
@@ -49,7 +49,7 @@ fn reset(_: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 fn suspend(_: &Service, call: &Call) -> Result<Operation, Fault> {
-    Ok(Operation::new(Leave { vm: call.this.clone(), to: SUSPENDED, shown: ON }))
+    Ok(Operation::new(Leave::suspend(call.this.clone())))
 }
 
 /// Starts a machine, on its host or on another of the same compute resource.
@@ -133,7 +133,7 @@ impl Job for PowerOn {
 
 /// Takes a machine that runs to another state, or to the same by a restart.
 #[derive(Debug)]
-struct Leave {
+pub(in crate::vsphere) struct Leave {
     vm: MoRef,
     to: EnumValue,
     /// The state that a fault names as requested: for power operations where
@@ -142,6 +142,16 @@ struct Leave {
 }
 
 impl Leave {
+    /// Switches a machine off.
+    pub(in crate::vsphere) fn off(vm: MoRef) -> Self {
+        Self { vm, to: OFF, shown: OFF }
+    }
+
+    /// Suspends a machine.
+    pub(in crate::vsphere) fn suspend(vm: MoRef) -> Self {
+        Self { vm, to: SUSPENDED, shown: ON }
+    }
+
     fn check(&self, tx: &Tx<'_>) -> Result<(), Fault> {
         if !tx.exists(&self.vm) {
             return Err(Fault::not_found(&self.vm));

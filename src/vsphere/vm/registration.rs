@@ -31,16 +31,21 @@ fn unregister(service: &Service, call: &Call) -> Answer {
     service.engine().commit(|tx| {
         state::refuse_busy(tx, vm)?;
         state::refuse_running(tx, vm)?;
-        let (host, config) = (state::host(tx, vm)?, state::config(tx, vm)?);
-        registry::remove(tx, vm)?;
-        let home = config.at(path!(VirtualMachineConfigInfo, "files.vmPathName"));
-        let home = DatastorePath::parse(home.and_then(Value::as_str).unwrap_or_default())?;
-        if let Some(datastore) = datastore_of_host(tx, &host, &home.datastore) {
-            left_files::keep_machine(tx, &datastore, &home, config);
-        }
-        Ok(())
+        leave(tx, vm)
     })?;
     Ok(None)
+}
+
+/// Takes a machine out of the inventory; its files stay.
+pub(in crate::vsphere) fn leave(tx: &mut Tx<'_>, vm: &MoRef) -> Result<(), Fault> {
+    let (host, config) = (state::host(tx, vm)?, state::config(tx, vm)?);
+    registry::remove(tx, vm)?;
+    let home = config.at(path!(VirtualMachineConfigInfo, "files.vmPathName"));
+    let home = DatastorePath::parse(home.and_then(Value::as_str).unwrap_or_default())?;
+    if let Some(datastore) = datastore_of_host(tx, &host, &home.datastore) {
+        left_files::keep_machine(tx, &datastore, &home, config);
+    }
+    Ok(())
 }
 
 fn register(service: &Service, call: &Call) -> Result<Operation, Fault> {

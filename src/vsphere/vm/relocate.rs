@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::devices::Machine;
 use super::disks::{datastore_of_host, invalid_datastore, no_disk_space, taken_at_once};
 use super::seats::{self, at, text};
-use super::{spec, state};
+use super::{disk_chain, snapshot, spec, state};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -255,7 +255,12 @@ fn with_file(tx: &Tx<'_>, disk: &Object, held: &DatastorePath, to: &MoRef) -> Ob
     let Some(Value::Object(backing)) = disk.at(path!(VirtualDevice, "backing")) else {
         return disk.clone();
     };
-    let file = DatastorePath::new(tx.text(to, path!(Datastore, "name")), held.path.as_str());
+    let store = tx.text(to, path!(Datastore, "name"));
+    if backing.ty().is_a(ty::VirtualDiskFlatVer2BackingInfo) {
+        let backing = disk_chain::on_datastore(backing, to, store);
+        return disk.with(const { ty::VirtualDevice.slot("backing") }, backing);
+    }
+    let file = DatastorePath::new(store, held.path.as_str());
     let mut backing = backing.edit();
     backing.set(const { ty::VirtualDeviceFileBackingInfo.slot("fileName") }, file.to_string());
     backing.set(const { ty::VirtualDeviceFileBackingInfo.slot("datastore") }, to);
@@ -271,6 +276,8 @@ impl Job for Relocate {
         let Plan { host, pool, config } = self.plan(tx)?;
         let app = pool.clone().filter(|pool| pool.ty().is_a(ty::VirtualApp));
         let now = tx.now();
+        let before = state::config(tx, &self.vm)?;
+        snapshot::follow(tx, &self.vm, &before, &config)?;
         model::vm::change(tx, &self.vm, now, |machine| {
             let slot = const { ty::VirtualMachine.slot("runtime") };
             if let Some(runtime) = machine.get(slot).and_then(Value::as_object) {

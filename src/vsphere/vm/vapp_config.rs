@@ -26,13 +26,30 @@ pub(super) fn take(next: &mut ObjectBuilder, config: &Object, spec: &Object) -> 
         let Some((target, place)) = ty::VmConfigInfo.field(field.name()) else { continue };
         if matches!(field.name(), "property" | "product" | "ovfSection") {
             let held = info.get(target).map(|held| held.items().to_vec()).unwrap_or_default();
-            let items = updated(held, value.items(), field.name())?;
+            let items = updated(held, value.items(), field.name(), "configSpec.vAppConfig")?;
             info.set(target, Array::new(place.ty(), items));
         } else {
             info.set(target, value);
         }
     }
     next.set(slot, info.finish());
+    Ok(())
+}
+
+/// Takes over the lists of properties, products and OVF sections that `asked`
+/// changes entry by entry; `prefix` names `asked` in faults.
+pub(in crate::vsphere) fn update_lists(
+    info: &mut ObjectBuilder,
+    asked: &Object,
+    prefix: &str,
+) -> Result<(), Fault> {
+    for name in ["property", "product", "ovfSection"] {
+        let Some((target, place)) = info.ty().field(name) else { continue };
+        let Some(changes) = asked.field(name) else { continue };
+        let held = info.get(target).map(|held| held.items().to_vec()).unwrap_or_default();
+        let items = updated(held, changes.items(), name, prefix)?;
+        info.set(target, Array::new(place.ty(), items));
+    }
     Ok(())
 }
 
@@ -49,11 +66,15 @@ fn blank() -> ObjectBuilder {
 
 /// The list with each `ArrayUpdateSpec` carried out. Adding what is there, or
 /// changing what is not, is a mistake of the client.
-fn updated(mut held: Vec<Value>, specs: &[Value], field: &str) -> Result<Vec<Value>, Fault> {
+fn updated(
+    mut held: Vec<Value>,
+    specs: &[Value],
+    field: &str,
+    prefix: &str,
+) -> Result<Vec<Value>, Fault> {
     for (index, spec) in specs.iter().filter_map(Value::as_object).enumerate() {
-        let wrong = |part: &str| {
-            Err(Fault::invalid_argument(&format!("configSpec.vAppConfig.{field}[{index}].{part}")))
-        };
+        let wrong =
+            |part: &str| Err(Fault::invalid_argument(&format!("{prefix}.{field}[{index}].{part}")));
         let operation = text(spec, path!(ArrayUpdateSpec, "operation"));
         let info = spec.field("info");
         let key = match operation {

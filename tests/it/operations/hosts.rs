@@ -75,6 +75,12 @@ fn a_cluster_moves_machines_away_by_tasks_of_their_own() {
         .filter(|mo| sim.text(mo, path!(Task, "info.parentTaskKey")) == parent)
         .collect();
     assert_eq!(children.len(), before.len());
+    for child in children {
+        let described = sim.text(child, path!(Task, "info.descriptionId"));
+        assert_eq!(described, "Drm.ExecuteVMotionLRO");
+        assert!(sim.snapshot().at(child, path!(Task, "info.name")).is_none());
+        assert_eq!(sim.text(child, path!(Task, "info.rootTaskKey")), parent);
+    }
     sim.advance(Duration::from_secs(10));
     assert_eq!(sim.outcome(&task).state, "success");
     assert!(is_idle(&sim, &from));
@@ -83,6 +89,32 @@ fn a_cluster_moves_machines_away_by_tasks_of_their_own() {
     assert_ne!(now, from);
     assert_eq!(sim.text(&vm, path!(VirtualMachine, "runtime.powerState")), "poweredOn");
     agreement::check(&sim.snapshot());
+}
+
+#[test]
+fn who_gives_up_evacuating_leaves_the_machines_where_they_are() {
+    for cancelled in [true, false] {
+        let sim = Sim::with(|config| {
+            config.model.vm = 6;
+            config.delays.methods = vec![("MigrateVM".into(), Duration::from_secs(10))];
+        });
+        let vm = sim.vm("DC0_C0_RP0_VM0");
+        let host = path!(VirtualMachine, "runtime.host");
+        let from = sim.snapshot().moref(&vm, host).expect("a host").clone();
+        let before = sim.snapshot().morefs(&from, path!(HostSystem, "vm"));
+        let timeout = if cancelled { 0 } else { 4 };
+        let task = sim.start(&from, ENTER, args![timeout = timeout]).expect("a task");
+        sim.advance(Duration::from_secs(3));
+        if cancelled {
+            sim.call(&task, method::CancelTask, args![]).expect("a cancel");
+        }
+        sim.advance(Duration::from_secs(60));
+        let fault = if cancelled { "RequestCanceled" } else { "Timedout" };
+        assert_eq!(sim.outcome(&task).fault_type(), fault);
+        assert_eq!(sim.snapshot().morefs(&from, path!(HostSystem, "vm")), before);
+        assert!(!is_idle(&sim, &from));
+        agreement::check(&sim.snapshot());
+    }
 }
 
 #[test]

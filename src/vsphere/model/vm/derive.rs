@@ -11,7 +11,7 @@
 //! | all of these, `overallStatus`, `customValue` | `summary` |
 
 use super::super::{device, put};
-use super::files::{self, Files, State, Usage};
+use super::files::{self, Files, State, Taken, Usage};
 use super::guest;
 use crate::inventory::Read;
 use crate::schema::ty;
@@ -43,7 +43,9 @@ pub(in super::super) fn derive(
     next.set(const { ty::VirtualMachine.slot("guest") }, guest);
 
     let stamp = |path| props.at(path).and_then(Value::as_date_time).unwrap_or(now);
-    let files = files::files(config, state, stamp(path!(VirtualMachine, "layoutEx.timestamp")));
+    let taken = snapshots(read, props);
+    let time = stamp(path!(VirtualMachine, "layoutEx.timestamp"));
+    let files = files::files(config, state, &taken, time);
     let Files { layout, layout_ex, usage } = files;
     next.set(const { ty::VirtualMachine.slot("layout") }, layout);
     if props.at(path!(VirtualMachine, "layoutEx")).and_then(Value::as_object) != Some(&layout_ex) {
@@ -90,6 +92,28 @@ impl Keeping<'_> {
             self.new.set(slot, value);
         }
     }
+}
+
+/// The snapshots of a machine with these properties.
+fn snapshots(read: &impl Read, props: &Object) -> Vec<Taken> {
+    let roots = props.at(path!(VirtualMachine, "snapshot.rootSnapshotList"));
+    let mut open: Vec<&Value> = roots.map_or(&[][..], Value::items).iter().rev().collect();
+    let mut taken = Vec::new();
+    while let Some(node) = open.pop() {
+        let Some(node) = node.as_object() else { continue };
+        let below = node.field("childSnapshotList").map_or(&[][..], Value::items);
+        open.extend(below.iter().rev());
+        let Some(snapshot) = node.field("snapshot").and_then(Value::as_moref) else { continue };
+        let config = read.at(snapshot, path!(VirtualMachineSnapshot, "config"));
+        let Some(config) = config.and_then(Value::as_object) else { continue };
+        taken.push(Taken {
+            snapshot: snapshot.clone(),
+            id: int_of(node, "id"),
+            config: config.clone(),
+            memory: text_of(node, "state") == "poweredOn",
+        });
+    }
+    taken
 }
 
 fn text_of<'o>(object: &'o Object, field: &str) -> &'o str {

@@ -9,6 +9,7 @@ use crate::value::{Array, DateTime, MoRef, Object, Value};
 const CONFIG_SIZE: i64 = 2_787;
 const NVRAM_SIZE: i64 = 8_684;
 const LOG_SIZE: i64 = 224_513;
+const SNAPSHOT_SIZE: i64 = 29_012;
 const DESCRIPTOR_SIZE: i64 = 532;
 /// How much of a thin disk is written to begin with: one part in this many.
 const THIN_SHARE: i64 = 64;
@@ -20,6 +21,19 @@ pub(super) struct State {
     pub(super) on: bool,
     /// Whether its memory is in a file.
     pub(super) suspended: bool,
+}
+
+/// A snapshot of a machine, as far as it has files.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    /// The snapshot.
+    pub(super) snapshot: MoRef,
+    /// Its number.
+    pub(super) id: i64,
+    /// The configuration that it keeps.
+    pub(super) config: Object,
+    /// Whether it keeps the machine's memory.
+    pub(super) memory: bool,
 }
 
 /// The files of a machine.
@@ -51,7 +65,12 @@ pub fn split_path(path: &str) -> Option<(&str, &str)> {
 }
 
 /// Makes the list of files of a machine with this configuration.
-pub(super) fn files(config: &Object, state: State, timestamp: DateTime) -> Files {
+pub(super) fn files(
+    config: &Object,
+    state: State,
+    snapshots: &[Taken],
+    timestamp: DateTime,
+) -> Files {
     let text = |field: &str| config.field(field).and_then(Value::as_str).unwrap_or_default();
     let vmx = config
         .field("files")
@@ -88,26 +107,37 @@ pub(super) fn files(config: &Object, state: State, timestamp: DateTime) -> Files
     let mut simple_disks = Vec::new();
     for disk in device::of_type(config, ty::VirtualDisk) {
         let Some(name) = device::file(disk) else { continue };
-        let (store, _) = split_path(name).unwrap_or((home, ""));
-        let size = disk.field("capacityInBytes").and_then(Value::as_i64).unwrap_or_default();
-        let thin = disk
-            .field("backing")
-            .and_then(Value::as_object)
-            .and_then(|backing| backing.field("thinProvisioned"))
-            .and_then(Value::as_bool)
-            .unwrap_or_default();
-        let written = if thin { size / THIN_SHARE } else { size };
-        let descriptor = list.add(store, name.to_string(), "diskDescriptor", DESCRIPTOR_SIZE);
-        let extent = name.strip_suffix(".vmdk").unwrap_or(name);
-        let extent = list.add(store, format!("{extent}-flat.vmdk"), "diskExtent", written);
-        list.promise(store, size - written);
-        disks.push(object!(VirtualMachineFileLayoutExDiskLayout {
-            key: device::key(disk),
-            chain: [object!(VirtualMachineFileLayoutExDiskUnit { fileKey: [descriptor, extent] })],
-        }));
+        let chain = list.chain(home, disk, true);
+        let files: Vec<String> = list.descriptors(&chain);
+        disks.push(disk_layout(disk, &chain));
         simple_disks.push(object!(VirtualMachineFileLayoutDiskLayout {
             key: device::key(disk),
-            diskFile: [name],
+            diskFile: if files.is_empty() { vec![name.to_string()] } else { files },
+        }));
+    }
+    let mut kept = Vec::new();
+    let mut simple_kept = Vec::new();
+    for taken in snapshots {
+        let data = format!("{stem}-Snapshot{}.vmsn", taken.id);
+        simple_kept.push(object!(VirtualMachineFileLayoutSnapshotLayout {
+            key: &taken.snapshot,
+            snapshotFile: [data.rsplit_once('/').map_or(data.as_str(), |(_, name)| name)],
+        }));
+        let data = list.add(home, data, "snapshotData", SNAPSHOT_SIZE);
+        let memory = taken.memory.then(|| {
+            let file = format!("{stem}-Snapshot{}.vmem", taken.id);
+            list.add(home, file, "snapshotMemory", memory_bytes(&taken.config))
+        });
+        let disks = device::of_type(&taken.config, ty::VirtualDisk).map(|disk| {
+            let chain = list.chain(home, disk, false);
+            disk_layout(disk, &chain)
+        });
+        let disks: Vec<Object> = disks.collect();
+        kept.push(object!(VirtualMachineFileLayoutExSnapshotLayout {
+            key: &taken.snapshot,
+            dataKey: data,
+            memoryKey: memory.unwrap_or(-1),
+            disk: disks,
         }));
     }
     let swap = state.on.then(|| format!("{stem}.vswp"));
@@ -116,17 +146,26 @@ pub(super) fn files(config: &Object, state: State, timestamp: DateTime) -> Files
             configFile: [format!("{file_stem}.nvram"), format!("{file_stem}.vmsd")],
             logFile: ["vmware.log"],
             disk: simple_disks,
-            snapshot: Vec::<Value>::new(),
+            snapshot: simple_kept,
             swapFile: swap,
         }),
         layout_ex: object!(VirtualMachineFileLayoutEx {
             file: list.files,
             disk: disks,
-            snapshot: Vec::<Value>::new(),
+            snapshot: kept,
             timestamp: timestamp,
         }),
         usage: list.usage,
     }
+}
+
+fn disk_layout(disk: &Object, chain: &[[i32; 2]]) -> Object {
+    let units =
+        chain.iter().map(|keys| object!(VirtualMachineFileLayoutExDiskUnit { fileKey: *keys }));
+    object!(VirtualMachineFileLayoutExDiskLayout {
+        key: device::key(disk),
+        chain: units.collect::<Vec<Object>>(),
+    })
 }
 
 fn memory_bytes(config: &Object) -> i64 {
@@ -157,6 +196,58 @@ impl List {
         }));
         self.count(store, size, 0);
         key
+    }
+
+    /// The files of a disk and of what it was written on top of in the same
+    /// folder, the lowest first; each file is counted once.
+    fn chain(&mut self, home: &str, disk: &Object, is_written: bool) -> Vec<[i32; 2]> {
+        let size = disk.field("capacityInBytes").and_then(Value::as_i64).unwrap_or_default();
+        let mut at = disk.field("backing").and_then(Value::as_object);
+        let mut chain: Vec<[i32; 2]> = Vec::new();
+        let mut folder: Option<&str> = None;
+        while let Some(backing) = at {
+            let Some(name) = backing.field("fileName").and_then(Value::as_str) else { break };
+            let here = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
+            if folder.is_some_and(|folder| folder != here) {
+                break;
+            }
+            folder = Some(here);
+            let (store, _) = split_path(name).unwrap_or((home, ""));
+            let parent = backing.field("parent").and_then(Value::as_object);
+            let thin = backing.field("thinProvisioned").and_then(Value::as_bool);
+            let is_part = thin.unwrap_or_default() || parent.is_some();
+            let written = if is_part { size / THIN_SHARE } else { size };
+            let stem = name.strip_suffix(".vmdk").unwrap_or(name);
+            let part = if parent.is_some() { "sesparse" } else { "flat" };
+            let extent = format!("{stem}-{part}.vmdk");
+            let descriptor = self.once(store, name.to_owned(), "diskDescriptor", DESCRIPTOR_SIZE);
+            let extent = self.once(store, extent, "diskExtent", written);
+            if is_written && chain.is_empty() {
+                self.promise(store, size - written);
+            }
+            chain.push([descriptor, extent]);
+            at = parent;
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// The descriptors of a chain.
+    fn descriptors(&self, chain: &[[i32; 2]]) -> Vec<String> {
+        let name = |[key, _]: &[i32; 2]| {
+            let file = self.files.get(usize::try_from(*key).ok()?)?;
+            Some(file.field("name")?.as_str()?.to_owned())
+        };
+        chain.iter().filter_map(name).collect()
+    }
+
+    /// The key of a file that may be in the list already.
+    fn once(&mut self, store: &str, name: String, kind: &str, size: i64) -> i32 {
+        let is_it = |file: &Object| file.field("name").and_then(Value::as_str) == Some(&name);
+        match self.files.iter().position(is_it) {
+            Some(key) => i32::try_from(key).unwrap_or(i32::MAX),
+            None => self.add(store, name, kind, size),
+        }
     }
 
     fn promise(&mut self, store: &str, size: i64) {

@@ -24,7 +24,7 @@ use super::{device, dvs_ports, put};
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::schema::{StaticPath, ty};
-use crate::value::{DateTime, EnumValue, MoRef, Object, ObjectBuilder, Value};
+use crate::value::{Array, DateTime, EnumValue, MoRef, Object, ObjectBuilder, Value};
 use crate::{enum_value, object, path};
 
 /// A machine to be made.
@@ -186,11 +186,30 @@ fn join(
 }
 
 fn leave_lists(tx: &mut Transaction, vm: &MoRef, properties: &Object) -> Result<(), Fault> {
+    leave_app(tx, vm, properties.at(path!(VirtualMachine, "parentVApp")))?;
     let lists = memberships(tx, properties);
     for (owner, path) in lists.iter().filter(|(owner, _)| tx.exists(owner)).collect::<Vec<_>>() {
         tx.remove_ref(owner, path, vm)?;
     }
     Ok(())
+}
+
+/// The vApp that a machine was in has nothing more to say of it.
+fn leave_app(tx: &mut Transaction, vm: &MoRef, app: Option<&Value>) -> Result<(), Fault> {
+    let Some(app) = app.and_then(Value::as_moref).filter(|app| tx.exists(app)) else {
+        return Ok(());
+    };
+    let place = path!(VirtualApp, "vAppConfig.entityConfig");
+    let held = tx.at(app, place).map_or(&[][..], Value::items);
+    let is_about = |entry: &Value| {
+        let key = entry.as_object().and_then(|entry| entry.field("key")).and_then(Value::as_moref);
+        key == Some(vm)
+    };
+    if !held.iter().any(is_about) {
+        return Ok(());
+    }
+    let rest: Vec<Value> = held.iter().filter(|entry| !is_about(entry)).cloned().collect();
+    tx.set(app, place, Array::new(ty::VAppEntityConfigInfo, rest))
 }
 
 /// Changes a machine's own properties (`config`, `runtime`, `resourcePool`,
@@ -231,6 +250,10 @@ fn settle(
     }
     for (owner, path) in after.iter().filter(|list| !before.contains(list)) {
         join(tx, owner, path, vm)?;
+    }
+    let app = path!(VirtualMachine, "parentVApp");
+    if old.at(app) != new.at(app) {
+        leave_app(tx, vm, old.at(app))?;
     }
     let mut totals = Totals::default();
     totals.remove(tx, old);

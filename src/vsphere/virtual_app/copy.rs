@@ -1,0 +1,178 @@
+//! `CloneVApp_Task`: a vApp like another one, each machine by a task below.
+
+use std::sync::Arc;
+
+use super::lifecycle::{NewApp, insert};
+use super::{folder, machines};
+use crate::engine::{Job, Ready, TaskContext, TaskSpec, Tx};
+use crate::fault::Fault;
+use crate::inventory::Read;
+use crate::schema::{method, ty};
+use crate::value::{Array, MoRef, Object, Value};
+use crate::vsphere::call::{Call, arg};
+use crate::vsphere::model::Catalog;
+use crate::vsphere::operation::Operation;
+use crate::vsphere::service::Service;
+use crate::vsphere::vm::clone::Clone as CloneMachine;
+use crate::vsphere::{placement, removal};
+use crate::{object, path};
+
+pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
+    let target = call.moref(arg!(CloneVApp_Task.target));
+    let target = target.ok_or_else(|| Fault::invalid_argument("target"))?;
+    let spec = call.required(arg!(CloneVApp_Task.spec))?.as_object();
+    let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
+    let snapshot = service.engine().snapshot();
+    let named = |path| spec.at(path).and_then(Value::as_moref);
+    let datastore = named(path!(VAppCloneSpec, "location"));
+    let host = named(path!(VAppCloneSpec, "host"));
+    let asked = named(path!(VAppCloneSpec, "vmFolder"));
+    let all = [Some(target), datastore, host, asked];
+    if let Some(unknown) = all.into_iter().flatten().find(|mo| !snapshot.exists(mo)) {
+        return Err(Fault::not_found(unknown));
+    }
+    let owner = placement::owner(&*snapshot, target)?;
+    if host.is_some_and(|host| placement::compute_of(&*snapshot, host).as_ref() != Some(&owner)) {
+        return Err(Fault::invalid_argument("spec.host"));
+    }
+    if !snapshot.morefs(&call.this, path!(ResourcePool, "resourcePool")).is_empty() {
+        return Err(Fault::not_modelled("cloning of nested vApps"));
+    }
+    let folder = match asked {
+        Some(folder) => folder.clone(),
+        None if target.ty().is_a(ty::VirtualApp) => folder(&*snapshot, target)?,
+        None => folder(&*snapshot, &call.this)?,
+    };
+    let job = CloneApp {
+        catalog: service.catalog().clone(),
+        source: call.this.clone(),
+        name: call.text(arg!(CloneVApp_Task.name)).to_owned(),
+        target: target.clone(),
+        folder,
+        location: object!(VirtualMachineRelocateSpec { datastore: datastore, host: host }),
+        host: host.cloned(),
+        resources: spec
+            .at(path!(VAppCloneSpec, "resourceSpec"))
+            .and_then(Value::as_object)
+            .cloned(),
+        clone: service.task_spec(call, ty::VirtualMachine, method::CloneVM_Task),
+        made: None,
+    };
+    Ok(Operation::new(job).cancelable())
+}
+
+#[derive(Debug)]
+struct CloneApp {
+    catalog: Arc<Catalog>,
+    source: MoRef,
+    name: String,
+    target: MoRef,
+    folder: MoRef,
+    location: Object,
+    host: Option<MoRef>,
+    resources: Option<Object>,
+    /// What the task of each machine looks like.
+    clone: TaskSpec,
+    made: Option<MoRef>,
+}
+
+impl CloneApp {
+    /// What the copy of a machine is called: as the machine where that is
+    /// free, since machines of a vApp stand in a folder here.
+    fn name_of(&self, tx: &Tx<'_>, vm: &MoRef) -> String {
+        let name = tx.text(vm, path!(VirtualMachine, "name"));
+        let siblings = tx.morefs(&self.folder, path!(Folder, "childEntity"));
+        let taken = |name: &str| {
+            siblings.iter().any(|it| tx.text(it, path!(ManagedEntity, "name")) == name)
+        };
+        if taken(name) { format!("{}-{name}", self.name) } else { name.to_owned() }
+    }
+}
+
+impl Job for CloneApp {
+    fn begin(&mut self, tx: &mut Tx<'_>, task: &TaskContext<'_>) -> Result<(), Fault> {
+        if !tx.exists(&self.source) {
+            return Err(Fault::not_found(&self.source));
+        }
+        let nested = self.target.ty().is_a(ty::VirtualApp);
+        let app = insert(
+            tx,
+            &NewApp {
+                parent: &self.target,
+                folder: Some(&self.folder).filter(|_| !nested),
+                name: &self.name,
+                resources: self.resources.as_ref(),
+            },
+        )?;
+        self.made = Some(app.clone());
+        let slot = const { ty::VirtualMachineRelocateSpec.slot("pool") };
+        let spec = object!(VirtualMachineCloneSpec {
+            location: self.location.with(slot, &app),
+            template: false,
+            powerOn: false,
+        });
+        for vm in machines(tx, &self.source) {
+            let mut below = self.clone.clone();
+            below.entity = Some(vm.clone());
+            below.parent = Some(task.id);
+            below.cancelable = true;
+            let job = CloneMachine {
+                catalog: self.catalog.clone(),
+                name: self.name_of(tx, &vm),
+                source: vm,
+                folder: self.folder.clone(),
+                pool: app.clone(),
+                host: self.host.clone(),
+                spec: spec.clone(),
+            };
+            tx.submit(below, Box::new(job))?;
+        }
+        Ok(())
+    }
+
+    fn ready(&self, _: &dyn Read, _: &TaskContext<'_>) -> Ready {
+        Ready::Children
+    }
+
+    fn complete(
+        &mut self,
+        tx: &mut Tx<'_>,
+        task: &TaskContext<'_>,
+    ) -> Result<Option<Value>, Fault> {
+        let app = self.made.clone().ok_or_else(Fault::invalid_state)?;
+        let children: Vec<_> = tx.tasks().children(task.id).cloned().collect();
+        if let Some(fault) = children.iter().find_map(|child| child.status().error().cloned()) {
+            return Err(fault);
+        }
+        // What the vApp says of its members holds for their copies.
+        let config =
+            tx.at(&self.source, path!(VirtualApp, "vAppConfig")).and_then(Value::as_object);
+        let Some(config) = config.cloned() else { return Err(Fault::not_found(&self.source)) };
+        let copy = |entry: &Value| {
+            let entry = entry.as_object()?;
+            let member = entry.field("key")?.as_moref()?;
+            let child = children.iter().find(|child| child.entity.as_ref() == Some(member))?;
+            let copy = child.status().result()?.as_moref()?.clone();
+            Some(entry.with(const { ty::VAppEntityConfigInfo.slot("key") }, copy).into())
+        };
+        let entries = config.field("entityConfig").map_or(&[][..], Value::items);
+        let entries: Vec<Value> = entries.iter().filter_map(copy).collect();
+        let own = tx.at(&app, path!(VirtualApp, "vAppConfig.instanceUuid")).cloned();
+        let mut next = config.edit();
+        next.set(
+            const { ty::VAppConfigInfo.slot("entityConfig") },
+            Array::new(ty::VAppEntityConfigInfo, entries),
+        );
+        next.set(const { ty::VAppConfigInfo.slot("instanceUuid") }, own);
+        tx.set(&app, path!(VirtualApp, "vAppConfig"), next.finish())?;
+        Ok(Some(app.into()))
+    }
+
+    fn undo(&mut self, tx: &mut Tx<'_>) {
+        if let Some(app) = self.made.take()
+            && let Err(fault) = removal::destroy(tx, &app)
+        {
+            tracing::debug!(%fault, "the copy of a vApp was gone already");
+        }
+    }
+}
