@@ -315,7 +315,7 @@ impl Builder<'_> {
                 let mo = self.numbered(ty::VirtualApp, "resgroup-v");
                 let pool = self.pool(mo, format!("{name}_APP{number}"), &root, &compute.mo);
                 self.links.add(&site.inner.vm, path!(Folder, "childEntity"), &pool.0);
-                if !self.options.autostart {
+                if !self.config.model.autostart {
                     pool::set_stopped(self.tx, &pool.0)?;
                 }
                 self.tx.set(&pool.0, path!(VirtualApp, "parentFolder"), &site.inner.vm)?;

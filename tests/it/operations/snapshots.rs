@@ -67,10 +67,10 @@ fn a_machine_comes_back_with_its_configuration_and_its_power_state() {
     assert_eq!(tree(&sim, &vm), "running(off)");
     assert_eq!(
         sim.snapshot().morefs(&vm, path!(VirtualMachine, "rootSnapshot")),
-        [running.clone()]
+        std::slice::from_ref(&running)
     );
     let children = path!(VirtualMachineSnapshot, "childSnapshot");
-    assert_eq!(sim.snapshot().morefs(&running, children), [off.clone()]);
+    assert_eq!(sim.snapshot().morefs(&running, children), std::slice::from_ref(&off));
     let before = sim.number(&vm, MEMORY);
     set_memory(&sim, &vm, 64);
     sim.done(&vm, method::RevertToCurrentSnapshot_Task, args![]);
@@ -185,7 +185,10 @@ fn snapshots_follow_their_machine() {
     let other = other.expect("another datastore");
     let spec = vimsim::object!(VirtualMachineRelocateSpec { datastore: &other });
     sim.done(&vm, method::RelocateVM_Task, args![spec = spec]);
-    assert_eq!(sim.snapshot().morefs(&vm, path!(VirtualMachine, "datastore")), [other.clone()]);
+    assert_eq!(
+        sim.snapshot().morefs(&vm, path!(VirtualMachine, "datastore")),
+        std::slice::from_ref(&other)
+    );
     sim.done(&other, method::Rename_Task, args![newName = "elsewhere".to_owned()]);
     let name = path!(VirtualMachineSnapshot, "config.files.vmPathName");
     assert!(sim.text(&one, name).starts_with("[elsewhere]"), "{}", sim.text(&one, name));
