@@ -28,7 +28,7 @@
 //!          engine/    collector/      where time passes; reading, and waiting for change
 //!         ┌───┴────┐     │
 //!         ▼        ▼     │
-//!       task/   inventory/ ◄──┘       rules of a task; snapshots and commits
+//!  event, task  inventory/ ◄──┘       events and rules of a task; snapshots and commits
 //!         └───┬────┘
 //!             ▼
 //!   fault → value → schema            ids, config, connection: leaves, open to all
@@ -42,6 +42,7 @@
 //! | [`fault`] | what goes wrong, in the terms of the API |
 //! | [`inventory`] | every managed object: snapshots, transactions, the change log |
 //! | [`task`] | the one transition function, records, the table of tasks |
+//! | [`event`] | what happened: records of events, the log of them |
 //! | [`engine`] | clock, scheduler, admission, jobs and who runs them |
 //! | [`collector`] | filters, traversal, updates, waits |
 //! | [`vsphere`] | the call seam, dispatch, sessions, one managed object type a file; `model/` is the initial inventory |
@@ -74,6 +75,7 @@ pub mod collector;
 pub mod config;
 pub mod connection;
 pub mod engine;
+pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod inventory;

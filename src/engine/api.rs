@@ -12,6 +12,7 @@ use super::driver::Event;
 use super::job::{Job, TaskSpec};
 use super::scheduler::{Scheduler, Ticket, Weight};
 use super::tx::{Tables, Tx};
+use crate::event::{self, EventLog};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Snapshot, Store};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub ids: Arc<Ids>,
     /// How long finished tasks stay.
     pub retention: Retention,
+    /// How long events are remembered.
+    pub event_retention: event::Retention,
     /// How tasks go.
     pub director: Arc<dyn Director>,
 }
@@ -39,6 +42,7 @@ impl Default for Settings {
             clock: Clock::real(),
             ids: Arc::new(Ids::random()),
             retention: Retention::default(),
+            event_retention: event::Retention::default(),
             director: Arc::new(AsAsked),
         }
     }
@@ -72,7 +76,7 @@ impl Engine {
         settings: Settings,
         projection: Box<dyn Projection>,
     ) -> io::Result<Self> {
-        let Settings { clock, ids, retention, director } = settings;
+        let Settings { clock, ids, retention, event_retention, director } = settings;
         let timing = Arc::new(Timing { clock, scheduler: Scheduler::new() });
         let core = Arc::new(Core {
             store,
@@ -81,6 +85,7 @@ impl Engine {
             projection,
             director,
             retention,
+            event_retention,
             jobs: Mutex::new(Jobs::default()),
             pump: Mutex::new(()),
         });
@@ -325,6 +330,12 @@ impl Engine {
 /// store that no engine has changed.
 pub fn tasks_in(snapshot: &Snapshot) -> Option<&TaskTable> {
     snapshot.companion::<Tables>().map(|tables| &tables.tasks)
+}
+
+/// The events as they were when the snapshot was taken; none in a snapshot of
+/// a store that no engine has changed.
+pub fn events_in(snapshot: &Snapshot) -> Option<&EventLog> {
+    snapshot.companion::<Tables>().map(|tables| &tables.events)
 }
 
 /// Takes a sleeper out of the queue when it no longer sleeps.

@@ -14,6 +14,7 @@ use super::driver::Event;
 use super::job::Job;
 use super::scheduler::{Scheduler, Ticket, Weight};
 use super::tx::{Tables, Tx};
+use crate::event::{self, EventDraft};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Store, Transaction};
@@ -36,6 +37,23 @@ pub trait Projection: Send + Sync {
         Arc::default()
     }
 
+    /// The event that tells of a moment of a task, if there is to be one. It
+    /// joins the task's chain, by the task's user.
+    fn event(
+        &self,
+        state: &dyn Read,
+        task: &Arc<TaskRecord>,
+        moment: Moment,
+    ) -> Option<EventDraft> {
+        let _ = (state, task, moment);
+        None
+    }
+
+    /// Events were posted or forgotten.
+    fn on_events(&self, tx: &mut Transaction) {
+        let _ = tx;
+    }
+
     /// A task changed, or was created if there is no `old` one: the place to
     /// keep lists of tasks up to date. Several changes of one commit are one.
     fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {
@@ -51,6 +69,15 @@ pub trait Projection: Send + Sync {
     fn on_forget(&self, tx: &mut Transaction, task: &TaskRecord) {
         let _ = (tx, task);
     }
+}
+
+/// A moment of a task of which the engine knows that it is worth an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It came into being.
+    Created,
+    /// It gave up because its time was over.
+    TimedOut,
 }
 
 /// The clock and the queue, which outlive an engine until its thread has seen
@@ -69,6 +96,7 @@ pub(super) struct Core {
     pub(super) projection: Box<dyn Projection>,
     pub(super) director: Arc<dyn Director>,
     pub(super) retention: Retention,
+    pub(super) event_retention: event::Retention,
     /// The jobs at work. Used inside commits, which come one at a time.
     pub(super) jobs: Mutex<Jobs>,
     /// Held by whoever does what is due, so that it is done in order.
@@ -137,6 +165,7 @@ impl Core {
             let mut tx = Tx::new(transaction, tables, now, &self.ids, &*self.projection);
             let result = change(&mut tx)?;
             self.project(&mut tx);
+            self.keep_events(&mut tx);
             self.publish(tx);
             Ok(result)
         })?;
@@ -160,6 +189,15 @@ impl Core {
                 (None, None) => {}
             }
             tx.touched.insert(id, old);
+        }
+    }
+
+    /// Forgets events that are beyond retention, and has it known if there are
+    /// others than before.
+    fn keep_events(&self, tx: &mut Tx<'_>) {
+        if tx.trim_events(&self.event_retention) | tx.events_changed() {
+            tx.tables_changed = true;
+            self.projection.on_events(tx.inventory());
         }
     }
 
@@ -212,7 +250,9 @@ impl Core {
 
     /// Sees to it that a cleaning comes when one is needed, no earlier.
     fn plan_sweep(&self, jobs: &mut Jobs, tables: &Tables, now: DateTime) {
-        self.plan(&mut jobs.sweep, self.retention.next(&tables.tasks, now), Event::Sweep);
+        let tasks = self.retention.next(&tables.tasks, now);
+        let events = tables.events.next_end(&self.event_retention);
+        self.plan(&mut jobs.sweep, tasks.into_iter().chain(events).min(), Event::Sweep);
     }
 
     /// Sees to it that tasks stop being recent when their time has come; many

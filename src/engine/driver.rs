@@ -5,16 +5,16 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::TryLockError;
+use std::sync::{Arc, TryLockError};
 
 use super::api::Engine;
-use super::commit::{Entry, Jobs, lock};
+use super::commit::{Entry, Jobs, Moment, lock};
 use super::job::{Ready, TaskContext};
 use super::scheduler::Weight;
 use super::tx::Tx;
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::task::{Command, End, State, TaskId};
+use crate::task::{Command, End, State, TaskId, TaskRecord};
 use crate::value::{MoRef, Value};
 
 /// How many tasks one commit of a cleaning forgets: it stays short.
@@ -196,9 +196,10 @@ impl Engine {
                 return Ok(());
             }
             if cancelled {
+                let fault = Fault::request_canceled();
                 entry.job.undo(tx);
-                let end = End::Cancelled(Fault::request_canceled());
-                tx.apply(id, Command::Finish(end))?;
+                entry.job.stopped(tx, &fault);
+                tx.apply(id, Command::Finish(End::Cancelled(fault)))?;
             } else {
                 let result: Option<Value> = entry.job.complete(tx, &context)?;
                 tx.apply(id, Command::Finish(End::Success(result)))?;
@@ -214,10 +215,16 @@ impl Engine {
     /// that, however long its children take.
     fn time_out(&self, id: TaskId, fault: &Fault) {
         let timed_out = self.attempt(id, |tx, jobs| {
-            if tx.task(id).is_some_and(|record| record.status().cancel().is_some()) {
+            let gone =
+                |task: &Arc<TaskRecord>| task.state().is_done() || task.status().cancel().is_some();
+            if tx.task(id).is_none_or(gone) {
                 return Ok(());
             }
-            end_failed(tx, jobs.entries.get_mut(&id), id, fault)
+            end_failed(tx, jobs.entries.get_mut(&id), id, fault)?;
+            if let Some(record) = tx.task(id).cloned() {
+                tx.tell(&record, Moment::TimedOut, None);
+            }
+            Ok(())
         });
         if let Err(fault) = timed_out {
             self.fail(id, &fault);
@@ -266,7 +273,12 @@ impl Engine {
         change: impl FnOnce(&mut Tx<'_>, &mut Jobs) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let core = &self.core;
-        let commit = || core.commit(|tx| change(tx, &mut lock(&core.jobs)));
+        let commit = || {
+            core.commit(|tx| {
+                tx.acting = Some(id);
+                change(tx, &mut lock(&core.jobs))
+            })
+        };
         catch_unwind(AssertUnwindSafe(commit)).unwrap_or_else(|panic| {
             let reason = text_of(&*panic);
             tracing::error!(task = %id, reason, "a job panicked");
@@ -283,11 +295,19 @@ fn end_failed(
     id: TaskId,
     fault: &Fault,
 ) -> Result<(), Fault> {
-    match (tx.task(id).map(|record| record.state()), entry) {
-        (Some(State::Queued), _) => tx.apply(id, Command::Start)?,
-        (Some(State::Running), Some(entry)) => entry.job.undo(tx),
-        (Some(State::Running), None) => {}
-        (Some(State::Done(_)) | None, _) => return Ok(()),
+    let begun = match tx.task(id).map(|record| record.state()) {
+        Some(State::Queued) => {
+            tx.apply(id, Command::Start)?;
+            false
+        }
+        Some(State::Running) => true,
+        Some(State::Done(_)) | None => return Ok(()),
+    };
+    if let Some(entry) = entry {
+        if begun {
+            entry.job.undo(tx);
+        }
+        entry.job.stopped(tx, fault);
     }
     tx.apply(id, Command::Finish(End::Failure(Some(fault.clone()))))
 }

@@ -119,6 +119,13 @@ pub trait Job: Send + 'static {
         let _ = tx;
     }
 
+    /// Says, by events, that the task ends without its effect: by `fault`, which
+    /// is `RequestCanceled` if somebody cancelled it. In the commit that ends
+    /// the task, after [`Job::undo`] if the job had begun.
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        let _ = (tx, fault);
+    }
+
     /// What must hold before [`Job::complete`], besides the time.
     fn ready(&self, state: &dyn Read, task: &TaskContext<'_>) -> Ready {
         let _ = (state, task);

@@ -40,9 +40,9 @@ pub mod scheduler;
 pub mod tx;
 
 pub use admission::Busy;
-pub use api::{Engine, Settings, WeakEngine, tasks_in};
+pub use api::{Engine, Settings, WeakEngine, events_in, tasks_in};
 pub use clock::{Clock, NotStepped};
-pub use commit::Projection;
+pub use commit::{Moment, Projection};
 pub use director::{AsAsked, Director, Plan};
 pub use job::{Job, Ready, TaskContext, TaskSpec};
 pub use scheduler::{Scheduler, Ticket, Weight};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::{Admission, Answer};
-use super::commit::Projection;
+use super::commit::{Moment, Projection};
 use super::driver::Event;
 use super::job::{Job, TaskSpec};
+use crate::event::{self, EventDraft, EventLog, EventRecord};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Transaction};
@@ -32,6 +33,7 @@ pub(super) struct Tables {
     pub(super) admission: Admission,
     /// The key that the latest event got.
     pub(super) event_key: i32,
+    pub(super) events: EventLog,
     /// The time of the latest commit; the next one is not earlier.
     pub(super) time: DateTime,
 }
@@ -42,6 +44,7 @@ impl Default for Tables {
             tasks: TaskTable::new(),
             admission: Admission::default(),
             event_key: 0,
+            events: EventLog::new(),
             time: DateTime::EPOCH,
         }
     }
@@ -60,6 +63,9 @@ pub struct Tx<'a> {
     inventory: &'a mut Transaction,
     ids: &'a Ids,
     projection: &'a dyn Projection,
+    /// The task whose job makes this change, and who makes it otherwise.
+    pub(super) acting: Option<TaskId>,
+    user: Option<Str>,
     pub(super) tables: Tables,
     /// Whether the tables changed otherwise than by tasks.
     pub(super) tables_changed: bool,
@@ -83,6 +89,8 @@ impl<'a> Tx<'a> {
             inventory,
             ids,
             projection,
+            acting: None,
+            user: None,
             tables,
             tables_changed: false,
             touched: BTreeMap::new(),
@@ -128,6 +136,41 @@ impl<'a> Tx<'a> {
         self.tables.event_key
     }
 
+    /// All events that are remembered, those of this change included.
+    pub fn events(&self) -> &EventLog {
+        &self.tables.events
+    }
+
+    /// The events of this change are caused by `user`, if no task's job makes it.
+    pub fn act_for(&mut self, user: Option<&Str>) {
+        self.user = user.cloned();
+    }
+
+    /// Says that something has happened, by this change. What `draft` leaves
+    /// open is the task's whose job makes the change.
+    pub fn post(&mut self, mut draft: EventDraft) -> Arc<EventRecord> {
+        if let Some(task) = self.acting.and_then(|id| self.tables.tasks.get(id)) {
+            draft.chain = draft.chain.or(Some(task.event_chain_id));
+            draft.user = draft.user.or_else(|| task.user().cloned());
+            draft.tag = draft.tag.or_else(|| task.change_tag.clone());
+        } else {
+            draft.user = draft.user.or_else(|| self.user.clone());
+        }
+        let key = self.next_event_key();
+        self.tables.events.push(draft, key, self.tables.time)
+    }
+
+    /// Posts the event that tells of a moment of a task; `key` is its number,
+    /// if it has one.
+    pub(super) fn tell(&mut self, task: &Arc<TaskRecord>, moment: Moment, key: Option<i32>) {
+        let Some(mut draft) = self.projection.event(self.inventory, task, moment) else { return };
+        draft.chain = Some(task.event_chain_id);
+        draft.user = task.user().cloned();
+        draft.tag = task.change_tag.clone();
+        let key = key.unwrap_or_else(|| self.next_event_key());
+        self.tables.events.push(draft, key, self.tables.time);
+    }
+
     /// Adds a task whose work `job` does, once what it needs is free.
     pub fn submit(&mut self, mut spec: TaskSpec, job: Box<dyn Job>) -> Result<MoRef, Fault> {
         let (busy, asked) = (spec.busy, spec.duration);
@@ -168,10 +211,9 @@ impl<'a> Tx<'a> {
             });
             above = self.projection.above(self.inventory, entity);
         }
-        let event_chain_id = match spec.event_chain_id {
-            Some(chain) => chain,
-            None => self.next_event_key(),
-        };
+        // A task's first event has the number of the chain that it begins.
+        let key = if spec.event_chain_id.is_none() { Some(self.next_event_key()) } else { None };
+        let event_chain_id = spec.event_chain_id.or(key).unwrap_or_default();
         let draft = TaskDraft {
             operation: spec.operation,
             description_id: spec.description_id,
@@ -192,6 +234,7 @@ impl<'a> Tx<'a> {
         };
         let record = self.tables.tasks.add(draft, self.tables.time);
         self.touched.insert(record.id, None);
+        self.tell(&record, Moment::Created, key);
         self.follow(record.parent);
         Ok(record)
     }
@@ -285,6 +328,18 @@ impl<'a> Tx<'a> {
     pub(super) fn trim_history(&mut self, retention: &Retention) {
         retention.trim(&mut self.tables.tasks, self.tables.time);
         self.tables_changed = true;
+    }
+
+    /// Forgets events that are beyond retention; whether there were any.
+    pub(super) fn trim_events(&mut self, retention: &event::Retention) -> bool {
+        self.tables.events.trim(retention, self.tables.time)
+    }
+
+    /// Whether events came or went by this change.
+    pub(super) fn events_changed(&self) -> bool {
+        let ends = |log: &EventLog| [log.oldest(), log.latest()].map(|it| it.map(|it| it.key));
+        let before = self.inventory.companion::<Tables>();
+        before.map(|before| ends(&before.events)).unwrap_or_default() != ends(&self.tables.events)
     }
 
     /// Commits the tables together with the inventory.

@@ -253,6 +253,11 @@ impl TaskRecord {
         &self.locks
     }
 
+    /// The user behind it: who asked for it, or who made what asked for it.
+    pub fn user(&self) -> Option<&Str> {
+        self.reason.user().or(self.owner.as_ref())
+    }
+
     /// Something that only one protocol knows of the task.
     pub fn extra(&self, name: &str) -> Option<&Value> {
         self.extension.as_ref()?.get(name)
