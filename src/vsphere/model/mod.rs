@@ -22,7 +22,6 @@ pub mod dvs;
 pub mod dvs_ports;
 pub mod entity;
 pub mod environment;
-mod events;
 pub mod folder;
 pub mod guest_os;
 pub mod host;

@@ -1,0 +1,61 @@
+//! Events: what the server says has happened.
+//!
+//! Whoever changes something posts what it is in the same commit:
+//!
+//! ```text
+//!   tx.set(vm, …, "poweredOn")?;
+//!   events::post(tx, vm, object!(VmPoweredOnEvent {}));
+//! ```
+//!
+//! Scene, chain, time, user and message are worked out. An event continues the
+//! chain of the task whose job makes the change; the first of a chain is the
+//! `TaskEvent` of its task, and has the chain's number.
+//!
+//! - `scene`: the objects around what an event is about
+//! - `description`, `format`: how events read
+
+mod description;
+mod format;
+mod scene;
+
+pub(super) use description::{Kinds, description};
+pub(super) use scene::{argument, entity_argument};
+
+use std::sync::Arc;
+
+use crate::engine::{Moment, Tx};
+use crate::event::EventDraft;
+use crate::inventory::Read;
+use crate::schema::ty;
+use crate::task::TaskRecord;
+use crate::value::{MoRef, Object, ObjectBuilder};
+
+/// Says that `event` has happened to `about`, where that is now.
+pub(super) fn post(tx: &mut Tx<'_>, about: &MoRef, event: Object) {
+    let template = const { ty::VmEvent.slot("template") };
+    let event = if event.ty().is_a(ty::VmEvent) && event.get(template).is_none() {
+        event.with(template, super::vm::state::is_template(tx, about))
+    } else {
+        event
+    };
+    let scene = scene::scene(tx, about);
+    tx.post(EventDraft::new(&event, scene));
+}
+
+/// Says that `event` has happened to the server.
+pub(super) fn post_of_server(tx: &mut Tx<'_>, event: &Object) {
+    tx.post(EventDraft::new(event, scene::server()));
+}
+
+/// The event of a moment of a task.
+pub(super) fn of_task(state: &dyn Read, task: &Arc<TaskRecord>, moment: Moment) -> EventDraft {
+    let event = ObjectBuilder::new(match moment {
+        Moment::Created => ty::TaskEvent,
+        Moment::TimedOut => ty::TaskTimeoutEvent,
+    });
+    let entity = task.entity.as_ref().filter(|mo| mo.ty().is_a(ty::ManagedEntity));
+    let scene = entity.map_or_else(scene::server, |entity| scene::scene(state, entity));
+    let mut draft = EventDraft::new(&event.finish(), scene);
+    draft.task = Some(Arc::clone(task));
+    draft
+}
