@@ -66,6 +66,8 @@ pub struct Tx<'a> {
     /// The task whose job makes this change, and who makes it otherwise.
     pub(super) acting: Option<TaskId>,
     user: Option<Str>,
+    /// The chain of the events of this change, if no task has one for them.
+    chain: Option<i32>,
     pub(super) tables: Tables,
     /// Whether the tables changed otherwise than by tasks.
     pub(super) tables_changed: bool,
@@ -91,6 +93,7 @@ impl<'a> Tx<'a> {
             projection,
             acting: None,
             user: None,
+            chain: None,
             tables,
             tables_changed: false,
             touched: BTreeMap::new(),
@@ -147,7 +150,8 @@ impl<'a> Tx<'a> {
     }
 
     /// Says that something has happened, by this change. What `draft` leaves
-    /// open is the task's whose job makes the change.
+    /// open is the task's whose job makes the change; without one, the events
+    /// of a change are one chain.
     pub fn post(&mut self, mut draft: EventDraft) -> Arc<EventRecord> {
         if let Some(task) = self.acting.and_then(|id| self.tables.tasks.get(id)) {
             draft.chain = draft.chain.or(Some(task.event_chain_id));
@@ -155,8 +159,10 @@ impl<'a> Tx<'a> {
             draft.tag = draft.tag.or_else(|| task.change_tag.clone());
         } else {
             draft.user = draft.user.or_else(|| self.user.clone());
+            draft.chain = draft.chain.or(self.chain);
         }
         let key = self.next_event_key();
+        self.chain = self.chain.or(draft.chain).or(Some(key));
         self.tables.events.push(draft, key, self.tables.time)
     }
 

@@ -3,6 +3,7 @@
 use super::call::{Call, arg};
 use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::model::folder::{DatacenterFolders, FolderKind, folder, insert_datacenter, storage_pod};
 use super::operation::Operation;
 use super::service::Service;
@@ -75,7 +76,7 @@ fn create_datacenter(service: &Service, call: &Call) -> Answer {
     service.require_vcenter()?;
     let asked = call.text(arg!(CreateDatacenter.name));
     let version = service.catalog().release().hardware_version();
-    let made = service.engine().commit(|tx| {
+    let made = service.commit(call, |tx| {
         let parent = &call.this;
         require_kind(tx, parent, FolderKind::Datacenter)?;
         let name = free_child_name(tx, parent, asked)?;
@@ -88,6 +89,8 @@ fn create_datacenter(service: &Service, call: &Call) -> Answer {
         };
         insert_datacenter(tx, &mo, &folders, &name, parent, version);
         tx.push_ref(parent, path!(Folder, "childEntity"), &mo)?;
+        let into = events::argument(tx, parent);
+        events::post(tx, &mo, object!(DatacenterCreatedEvent { parent: into }));
         Ok(mo)
     })?;
     Ok(Some(made.into()))

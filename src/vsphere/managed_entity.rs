@@ -4,6 +4,7 @@
 use super::call::{Call, arg};
 use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::names;
 use super::operation::Operation;
 use super::service::Service;
@@ -79,7 +80,9 @@ impl Job for Rename {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let name = free_name(tx, &self.entity, &self.asked)?;
         let now = tx.now();
+        let before = tx.text(&self.entity, path!(ManagedEntity, "name")).to_owned();
         model::rename(tx, &self.entity, &name, now)?;
+        events::life::renamed(tx, &self.entity, &before);
         Ok(None)
     }
 }
@@ -121,7 +124,7 @@ fn reload(_: &Service, _: &Call) -> Answer {
 fn set_custom_value(service: &Service, call: &Call) -> Answer {
     let (name, value) =
         (call.text(arg!(setCustomValue.key)), call.text(arg!(setCustomValue.value)));
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         let manager = MoRef::new(ty::CustomFieldsManager, "CustomFieldsManager");
         let fields = tx.at(&manager, path!(CustomFieldsManager, "field"));
         let key = fields.map_or(&[][..], Value::items).iter().find_map(|field| {
@@ -130,7 +133,16 @@ fn set_custom_value(service: &Service, call: &Call) -> Answer {
             is_it.then(|| field.at(path!(CustomFieldDef, "key"))?.as_i32()).flatten()
         });
         let key = key.ok_or_else(|| Fault::invalid_argument("key"))?;
-        set_field(tx, &call.this, key, value)
+        set_field(tx, &call.this, key, value)?;
+        let entity = events::entity_argument(tx, &call.this);
+        let event = object!(CustomFieldValueChangedEvent {
+            entity: entity,
+            fieldKey: key,
+            name: name,
+            value: value,
+        });
+        events::post(tx, &call.this, event);
+        Ok(())
     })?;
     Ok(None)
 }

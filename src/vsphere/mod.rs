@@ -16,6 +16,7 @@ mod delays;
 mod descriptions;
 pub mod dispatch;
 mod environment_browser;
+mod events;
 mod extension_manager;
 mod file_manager;
 mod files;

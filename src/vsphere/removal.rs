@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::containment;
+use super::events;
 use super::left_files;
 use super::model;
 use super::placement;
@@ -88,6 +89,7 @@ fn refuse_used(tx: &Tx<'_>, entity: &MoRef, users: &[MoRef]) -> Result<(), Fault
 pub(super) fn destroy(tx: &mut Tx<'_>, entity: &MoRef) -> Result<(), Fault> {
     let of = entity.ty();
     if of.is_a(ty::VirtualMachine) {
+        events::life::removed(tx, entity);
         return registry::remove(tx, entity);
     }
     if of.is_a(ty::StoragePod) {
@@ -146,7 +148,7 @@ fn narrow(tx: &mut Tx<'_>, compute: &MoRef) -> Result<(), Fault> {
 /// Puts what goes with `entity` into `gone`; machines below it leave at once,
 /// with their share of all sums.
 fn gather(tx: &mut Tx<'_>, entity: &MoRef, gone: &mut HashSet<MoRef>) -> Result<(), Fault> {
-    let mut open = vec![entity.clone()];
+    let (mut open, mut entities) = (vec![entity.clone()], Vec::new());
     while let Some(entity) = open.pop() {
         if !gone.insert(entity.clone()) {
             continue;
@@ -163,11 +165,14 @@ fn gather(tx: &mut Tx<'_>, entity: &MoRef, gone: &mut HashSet<MoRef>) -> Result<
             if !child.ty().is_a(ty::VirtualMachine) {
                 open.push(child);
             } else if tx.exists(&child) {
+                events::life::removed(tx, &child);
                 registry::remove(tx, &child)?;
             }
         }
         gone.extend(belongings(tx, &entity));
+        entities.push(entity);
     }
+    entities.iter().rev().for_each(|entity| events::life::removed(tx, entity));
     Ok(())
 }
 
@@ -212,6 +217,7 @@ fn dissolve_pod(tx: &mut Tx<'_>, pod: &MoRef) -> Result<(), Fault> {
 
 /// What a pool holds goes to the pool above it.
 pub(super) fn dissolve_pool(tx: &mut Tx<'_>, pool: &MoRef) -> Result<(), Fault> {
+    events::life::removed(tx, pool);
     let parent = tx.moref(pool, path!(ResourcePool, "parent")).cloned();
     let parent = parent.ok_or_else(|| Fault::not_found(pool))?;
     for vm in tx.morefs(pool, path!(ResourcePool, "vm")) {

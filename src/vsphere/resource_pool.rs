@@ -2,6 +2,7 @@
 
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::service::Service;
 use super::vm::{registry, state};
 use super::{model, names, removal};
@@ -25,7 +26,7 @@ fn create(service: &Service, call: &Call) -> Answer {
     let asked = call.text(arg!(CreateResourcePool.name));
     let spec = call.required(arg!(CreateResourcePool.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
-    let made = service.engine().commit(|tx| {
+    let made = service.commit(call, |tx| {
         let parent = &call.this;
         let name = names::stored(asked, None)?;
         let siblings = tx.morefs(parent, path!(ResourcePool, "resourcePool"));
@@ -37,6 +38,12 @@ fn create(service: &Service, call: &Call) -> Answer {
         tx.insert(mo.clone(), pool);
         configure(tx, &mo, spec, now)?;
         tx.push_ref(parent, path!(ResourcePool, "resourcePool"), &mo)?;
+        let (pool, into) = (events::argument(tx, &mo), events::argument(tx, parent));
+        events::post(
+            tx,
+            &mo,
+            object!(ResourcePoolCreatedEvent { resourcePool: pool, parent: into }),
+        );
         Ok(mo)
     })?;
     Ok(Some(made.into()))
@@ -54,7 +61,7 @@ pub(super) fn capacity(state: &(impl Read + ?Sized), pool: &MoRef) -> (i64, i64)
 fn update(service: &Service, call: &Call) -> Answer {
     let asked = call.text(arg!(UpdateConfig.name));
     let config = call.get(arg!(UpdateConfig.config)).and_then(Value::as_object);
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         let pool = &call.this;
         if !asked.is_empty() && asked != tx.text(pool, path!(ResourcePool, "name")) {
             let parent = tx.moref(pool, path!(ResourcePool, "parent"));
@@ -63,10 +70,12 @@ fn update(service: &Service, call: &Call) -> Answer {
             }
             let name = super::managed_entity::free_name(tx, pool, asked)?;
             let now = tx.now();
+            let before = tx.text(pool, path!(ResourcePool, "name")).to_owned();
             model::rename(tx, pool, &name, now)?;
+            events::life::renamed(tx, pool, &before);
         }
         let now = tx.now();
-        config.map_or(Ok(()), |config| configure(tx, pool, config, now))
+        config.map_or(Ok(()), |config| reconfigure(tx, pool, config, now))
     })?;
     Ok(None)
 }
@@ -75,7 +84,7 @@ fn update(service: &Service, call: &Call) -> Answer {
 /// allocations in its configuration.
 fn update_children(service: &Service, call: &Call) -> Answer {
     let specs = call.required(arg!(UpdateChildResourceConfiguration.spec))?.items();
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         for spec in specs.iter().filter_map(Value::as_object) {
             let entity = spec.at(path!(ResourceConfigSpec, "entity")).and_then(Value::as_moref);
             let entity = entity.ok_or_else(|| Fault::invalid_argument("spec.entity"))?;
@@ -89,7 +98,7 @@ fn update_children(service: &Service, call: &Call) -> Answer {
             }
             let now = tx.now();
             if entity.ty().is_a(ty::ResourcePool) {
-                configure(tx, entity, spec, now)?;
+                reconfigure(tx, entity, spec, now)?;
                 continue;
             }
             for (from, to) in ALLOCATIONS_OF_MACHINES {
@@ -118,6 +127,17 @@ const ALLOCATIONS: [(&StaticPath, i32); 2] = [
     (path!(ResourceConfigSpec, "cpuAllocation"), 4000),
     (path!(ResourceConfigSpec, "memoryAllocation"), 163_840),
 ];
+
+/// The same for a pool that has been there before.
+fn reconfigure(tx: &mut Tx<'_>, pool: &MoRef, spec: &Object, now: DateTime) -> Result<(), Fault> {
+    let config = |tx: &Tx<'_>| tx.at(pool, path!(ResourcePool, "config")).cloned();
+    let before = config(tx);
+    configure(tx, pool, spec, now)?;
+    if let (Some(Value::Object(before)), Some(Value::Object(after))) = (before, config(tx)) {
+        events::life::pool_reconfigured(tx, pool, &before, &after);
+    }
+    Ok(())
+}
 
 /// Gives a pool the configuration that `spec` asks for; what it leaves out stays.
 pub(super) fn configure(
@@ -191,7 +211,7 @@ fn with_shares(allocation: &Object, normal: i32) -> Object {
 
 /// Everything below the pool is dissolved; machines end up in the pool itself.
 fn destroy_children(service: &Service, call: &Call) -> Answer {
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         for child in tx.morefs(&call.this, path!(ResourcePool, "resourcePool")) {
             dissolve(tx, &child)?;
         }
@@ -215,7 +235,7 @@ fn dissolve(tx: &mut Tx<'_>, pool: &MoRef) -> Result<(), Fault> {
 /// machine of a cluster's other host stays on its host.
 fn move_into(service: &Service, call: &Call) -> Answer {
     let list = call.required(arg!(MoveIntoResourcePool.list))?;
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         let pool = &call.this;
         let owner = super::placement::owner(tx, pool)?;
         for entity in list.morefs() {
@@ -229,7 +249,9 @@ fn move_into(service: &Service, call: &Call) -> Answer {
                 {
                     return Err(Fault::invalid_argument("list"));
                 }
+                let from = tx.moref(entity, path!(VirtualMachine, "resourcePool")).cloned();
                 registry::move_to_pool(tx, entity, pool)?;
+                events::life::moved_to_pool(tx, entity, from.as_ref(), pool);
             } else if entity.ty().is_a(ty::ResourcePool) {
                 let is_above = super::containment::is_below(tx, pool, entity);
                 if is_above || super::placement::owner(tx, entity)? != owner {
@@ -238,7 +260,9 @@ fn move_into(service: &Service, call: &Call) -> Answer {
                 let name = tx.text(entity, path!(ResourcePool, "name")).to_owned();
                 let siblings = tx.morefs(pool, path!(ResourcePool, "resourcePool"));
                 names::check_free(tx, &siblings, &name, Some(entity))?;
+                let from = tx.moref(entity, path!(ResourcePool, "parent")).cloned();
                 move_pool(tx, entity, pool)?;
+                events::life::moved_to_pool(tx, entity, from.as_ref(), pool);
             } else {
                 return Err(Fault::invalid_argument("list"));
             }

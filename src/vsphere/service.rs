@@ -12,6 +12,7 @@ use super::call::Call;
 use super::delays::Delays;
 use super::descriptions;
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
+use super::events;
 use super::model::Catalog;
 use super::operation::Operation;
 use super::scheduled::Schedules;
@@ -21,7 +22,7 @@ use super::task::TaskProjection;
 use super::{METHODS, model};
 use crate::collector::Subscriptions;
 use crate::config::{ClockMode, Config};
-use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Weight};
+use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Tx, Weight};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
@@ -39,6 +40,8 @@ pub struct Content {
     pub session_manager: MoRef,
     /// The task manager.
     pub task_manager: MoRef,
+    /// The event manager, which an inventory that was loaded may lack.
+    pub event_manager: Option<MoRef>,
 }
 
 impl Content {
@@ -49,6 +52,7 @@ impl Content {
             root_folder: at(path!(ServiceInstance, "content.rootFolder"))?,
             session_manager: at(path!(ServiceInstance, "content.sessionManager"))?,
             task_manager: at(path!(ServiceInstance, "content.taskManager"))?,
+            event_manager: at(path!(ServiceInstance, "content.eventManager")),
         })
     }
 }
@@ -75,6 +79,7 @@ pub struct Service {
     catalog: Arc<Catalog>,
     delays: Delays,
     content: Content,
+    event_kinds: Arc<events::Kinds>,
     authorization: Authorization,
     schedules: Schedules,
     touches: AtomicU64,
@@ -116,7 +121,10 @@ impl Service {
         let subscriptions = Subscriptions::new();
         let observed = subscriptions.clone();
         store.observe(Box::new(move |commit| observed.on_commit(commit)));
-        let projection = TaskProjection { manager: content.task_manager.clone() };
+        let projection = TaskProjection {
+            manager: content.task_manager.clone(),
+            event_manager: content.event_manager.clone(),
+        };
         let settings = Settings {
             clock,
             ids: ids.clone(),
@@ -140,6 +148,7 @@ impl Service {
             catalog,
             delays,
             content,
+            event_kinds: Arc::new(events::Kinds::new()),
             authorization,
             touches: AtomicU64::new(0),
             idle_watch: Mutex::new(false),
@@ -182,6 +191,11 @@ impl Service {
     /// Fails where a host by itself is simulated: it cannot do what a vCenter can.
     pub(super) fn require_vcenter(&self) -> Result<(), Fault> {
         if self.config.esx { Err(Fault::not_supported()) } else { Ok(()) }
+    }
+
+    /// How events read.
+    pub(super) fn event_kinds(&self) -> &Arc<events::Kinds> {
+        &self.event_kinds
     }
 
     /// The well-known objects.
@@ -236,6 +250,7 @@ impl Service {
         let session = Arc::new(Session::new(login));
         self.sessions.add(session.clone());
         tracing::info!(user = %session.user_name, key = %session.key, "login");
+        events::sessions::began(&self.engine, &session);
         self.touch(&self.content.session_manager);
         self.watch_idle();
         session
@@ -262,19 +277,19 @@ impl Service {
     }
 
     fn end_idle(&self) {
-        let ended = self.sessions.end_idle(self.engine.now(), self.config.session_timeout);
-        if ended > 0 {
-            tracing::info!(ended, "sessions were idle for too long");
-            self.touch(&self.content.session_manager);
-        }
+        let idle = self.sessions.idle(self.engine.now(), self.config.session_timeout);
+        idle.iter().for_each(|session| self.end_session(session));
         *self.idle_watch.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.watch_idle();
     }
 
     /// Ends a session with everything that belongs to it.
     pub(super) fn end_session(&self, session: &Session) {
-        self.sessions.end(session);
+        if !self.sessions.end(session) {
+            return;
+        }
         tracing::info!(user = %session.user_name, key = %session.key, "logout");
+        events::sessions::ended(&self.engine, session);
         self.touch(&self.content.session_manager);
     }
 
@@ -283,6 +298,19 @@ impl Service {
         for session in self.sessions.list() {
             self.sessions.end(&session);
         }
+    }
+
+    /// Runs `change` for the caller, who is named in the events that it posts;
+    /// see [`Engine::commit`].
+    pub(super) fn commit<T>(
+        &self,
+        call: &Call,
+        change: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.engine.commit(|tx| {
+            tx.act_for(call.caller.session.as_ref().map(|session| &session.user_name));
+            change(tx)
+        })
     }
 
     /// Tells those who watch `mo` that something computed about it has changed.

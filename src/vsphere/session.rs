@@ -327,21 +327,18 @@ impl Sessions {
         self.len() == 0
     }
 
-    /// Ends a session: its waits, views and filters are gone.
-    pub fn end(&self, session: &Session) {
-        write(&self.by_token).remove(&session.token);
+    /// Ends a session: its waits, views and filters are gone. Whether it was alive.
+    pub fn end(&self, session: &Session) -> bool {
+        let alive = write(&self.by_token).remove(&session.token).is_some();
         session.end();
+        alive
     }
 
-    /// Ends every session that has been idle for `timeout`.
-    pub fn end_idle(&self, now: DateTime, timeout: Duration) -> usize {
-        let idle: Vec<_> = read(&self.by_token)
-            .values()
-            .filter(|session| session.is_idle(now, timeout))
-            .cloned()
-            .collect();
-        idle.iter().for_each(|session| self.end(session));
-        idle.len()
+    /// The sessions that have been idle for `timeout`, oldest first.
+    pub fn idle(&self, now: DateTime, timeout: Duration) -> Vec<Arc<Session>> {
+        let mut idle = self.list();
+        idle.retain(|session| session.is_idle(now, timeout));
+        idle
     }
 
     /// When the first session will have been idle for `timeout`, if nothing

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::authorization::Access;
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::service::Service;
 use super::session::{NewSession, Session};
 use crate::fault::Fault;
@@ -72,6 +73,7 @@ fn login(service: &Service, call: &Call) -> Answer {
     let (user, password) = (call.text(arg!(Login.userName)), call.text(arg!(Login.password)));
     let accepted = service.authorization().accepts(service.config(), user, password);
     if call.caller.session.is_some() || !accepted {
+        events::sessions::refused(service.engine(), user, &call.caller.address);
         return Err(Fault::invalid_login());
     }
     let locale = locale(service, call, arg!(Login.locale))?;
@@ -215,6 +217,7 @@ fn terminate(service: &Service, call: &Call) -> Answer {
             .sessions()
             .by_key(id)
             .ok_or_else(|| Fault::of(ty::NotFound, "The session could not be found."))?;
+        events::sessions::terminated(service.engine(), &own.user_name, &session);
         service.end_session(&session);
     }
     Ok(None)

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::call::{Call, arg};
 use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::service::Service;
-use crate::engine::Projection;
+use crate::engine::{Moment, Projection};
+use crate::event::EventDraft;
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::object;
@@ -128,6 +130,8 @@ fn reason(reason: &Reason) -> Object {
 pub(super) struct TaskProjection {
     /// The task manager, whose `recentTask` lists all.
     pub(super) manager: MoRef,
+    /// The event manager, if there is one: its `latestEvent` is computed.
+    pub(super) event_manager: Option<MoRef>,
 }
 
 impl TaskProjection {
@@ -146,6 +150,21 @@ impl Projection for TaskProjection {
 
     fn above(&self, state: &dyn Read, entity: &MoRef) -> Arc<[MoRef]> {
         containment::above(state, entity).into()
+    }
+
+    fn event(
+        &self,
+        state: &dyn Read,
+        task: &Arc<TaskRecord>,
+        moment: Moment,
+    ) -> Option<EventDraft> {
+        Some(events::of_task(state, task, moment))
+    }
+
+    fn on_events(&self, tx: &mut Transaction) {
+        if let Some(manager) = &self.event_manager {
+            tx.touch(manager);
+        }
     }
 
     fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {

@@ -11,8 +11,7 @@ use crate::vsphere::task;
 /// The table of all event types.
 const TABLE: &str = include_str!("data/events.txt");
 
-/// The events that speak of what they are told to: their message stands in for
-/// one that has no format.
+/// Where events that extensions define say how serious they are.
 const SEVERITY: usize = ty::EventEx.slot("severity");
 
 /// One kind of event.
@@ -90,7 +89,7 @@ impl Kinds {
                 }),
             };
             // What its author has said stays if we have nothing to say.
-            if !text.is_empty() || shown.get(said).is_none() {
+            if !text.is_empty() {
                 shown.set(said, text);
             }
         }
@@ -132,7 +131,7 @@ fn detail(name: &str, category: &str, format: &'static str) -> Object {
 }
 
 /// The words of an event's name: `VmDiskFailedEvent` becomes `VM disk failed`.
-fn words(name: &str) -> String {
+pub(in crate::vsphere) fn words(name: &str) -> String {
     let name = name.strip_suffix("Event").unwrap_or(name);
     let mut words: Vec<String> = Vec::new();
     let mut before = ' ';
@@ -225,7 +224,9 @@ mod tests {
                     }
                 }
                 let scene = Scene::new(&common.finish(), None, Arc::default());
-                let record = EventRecord::new(EventDraft::new(&event, scene), 1, DateTime::EPOCH);
+                let mut draft = EventDraft::new(&event, scene);
+                draft.user = Some("x".into());
+                let record = EventRecord::new(draft, 1, DateTime::EPOCH);
                 if ty.is_a(ty::TaskEvent) {
                     continue;
                 }

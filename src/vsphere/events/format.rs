@@ -105,7 +105,7 @@ fn group(text: &str, open: char, close: char) -> Option<(&str, &str, &str)> {
 
 fn plain(text: &'static str) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut words = |text: &'static str, pieces: &mut Vec<Piece>| {
+    let words = |text: &'static str, pieces: &mut Vec<Piece>| {
         if !text.is_empty() {
             pieces.push(Piece::Text(text));
         }
@@ -147,6 +147,13 @@ fn text(value: &Value, path: &str) -> Option<String> {
             let (first, rest) = path.split_once('.').unwrap_or((path, ""));
             text(object.field(real_name(object, first))?, rest)
         }
+        value => word(value),
+    }
+}
+
+/// A single value in words; nothing for those that have parts.
+pub(super) fn word(value: &Value) -> Option<String> {
+    match value {
         Value::String(text) => Some(text.to_string()),
         Value::Enum(member) => Some(member.as_str().to_owned()),
         Value::DateTime(time) => Some(time.to_string()),
@@ -158,7 +165,7 @@ fn text(value: &Value, path: &str) -> Option<String> {
         Value::Long(number) => Some(number.to_string()),
         Value::Float(number) => Some(number.to_string()),
         Value::Double(number) => Some(number.to_string()),
-        Value::Binary(_) => None,
+        Value::Binary(_) | Value::Object(_) | Value::Array(_) => None,
     }
 }
 

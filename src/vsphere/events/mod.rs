@@ -12,26 +12,36 @@
 //! `TaskEvent` of its task, and has the chain's number.
 //!
 //! - `scene`: the objects around what an event is about
+//! - `life`, `changes`: events that several operations have in common
+//! - `sessions`: who came and went
 //! - `description`, `format`: how events read
 
+mod changes;
 mod description;
 mod format;
+pub(super) mod life;
 mod scene;
+pub(super) mod sessions;
 
-pub(super) use description::{Kinds, description};
+pub(super) use description::{Kinds, description, words};
 pub(super) use scene::{argument, entity_argument};
 
 use std::sync::Arc;
 
-use crate::engine::{Moment, Tx};
-use crate::event::EventDraft;
-use crate::inventory::Read;
+use super::service::Service;
+use crate::engine::{Moment, Tx, events_in};
+use crate::event::{EventDraft, EventLog};
+use crate::inventory::{Read, Snapshot};
 use crate::schema::ty;
 use crate::task::TaskRecord;
 use crate::value::{MoRef, Object, ObjectBuilder};
 
-/// Says that `event` has happened to `about`, where that is now.
+/// Says that `event` has happened to `about`, where that is now; nothing if it
+/// is gone. Of a machine's event, `template` is filled in.
 pub(super) fn post(tx: &mut Tx<'_>, about: &MoRef, event: Object) {
+    if !tx.exists(about) {
+        return;
+    }
     let template = const { ty::VmEvent.slot("template") };
     let event = if event.ty().is_a(ty::VmEvent) && event.get(template).is_none() {
         event.with(template, super::vm::state::is_template(tx, about))
@@ -58,4 +68,12 @@ pub(super) fn of_task(state: &dyn Read, task: &Arc<TaskRecord>, moment: Moment) 
     let mut draft = EventDraft::new(&event.finish(), scene);
     draft.task = Some(Arc::clone(task));
     draft
+}
+
+/// The manager with the latest event.
+pub(super) fn manager_properties(service: &Service, state: &Snapshot, stored: &Object) -> Object {
+    let latest = events_in(state).and_then(EventLog::latest);
+    let Some(latest) = latest else { return stored.clone() };
+    let shown = service.event_kinds().show(latest, true);
+    stored.with(const { ty::EventManager.slot("latestEvent") }, shown)
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::event::Scene;
 use crate::inventory::Read;
+use crate::object;
 use crate::path;
 use crate::schema::ty;
 use crate::value::{MoRef, Object, ObjectBuilder, Str, Value};
 use crate::vsphere::{containment, placement};
-use crate::object;
 
 /// The scene of an event about `about`: a machine with its host, a host with
 /// its compute resource, and so on up to the datacenter.
@@ -24,11 +24,7 @@ pub(super) fn server() -> Scene {
 }
 
 /// Adds the arguments that belong to `about` where there are none.
-pub(super) fn arrange(
-    state: &(impl Read + ?Sized),
-    about: &MoRef,
-    arguments: &mut ObjectBuilder,
-) {
+pub(super) fn arrange(state: &(impl Read + ?Sized), about: &MoRef, arguments: &mut ObjectBuilder) {
     let mut add = |slot: usize, mo: Option<&MoRef>| {
         if arguments.get(slot).is_none() {
             arguments.set(slot, mo.and_then(|mo| argument(state, mo)));
@@ -72,10 +68,7 @@ fn above(state: &(impl Read + ?Sized), about: &MoRef) -> Arc<[MoRef]> {
     let mut found: Vec<MoRef> = Vec::new();
     let mut open: Vec<MoRef> = vec![about.clone()];
     if about.ty().is_a(ty::VirtualMachine) {
-        let ways = [
-            path!(VirtualMachine, "runtime.host"),
-            path!(VirtualMachine, "resourcePool"),
-        ];
+        let ways = [path!(VirtualMachine, "runtime.host"), path!(VirtualMachine, "resourcePool")];
         let beside = ways.into_iter().filter_map(|way| state.moref(about, way).cloned());
         open.extend(beside);
         found.extend(open.iter().skip(1).cloned());
@@ -93,10 +86,7 @@ fn above(state: &(impl Read + ?Sized), about: &MoRef) -> Arc<[MoRef]> {
 
 /// What an event says of an object: its name and its reference. Nothing for
 /// what is not there.
-pub(in crate::vsphere) fn argument(
-    state: &(impl Read + ?Sized),
-    mo: &MoRef,
-) -> Option<Object> {
+pub(in crate::vsphere) fn argument(state: &(impl Read + ?Sized), mo: &MoRef) -> Option<Object> {
     let name = match state.at(mo, path!(ManagedEntity, "name"))? {
         // The same allocation as the inventory's.
         Value::String(name) => name.clone(),

@@ -10,16 +10,17 @@ use std::time::Duration;
 use crate::engine::{Job, Ready, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::path;
 use crate::schema::{method, ty};
 use crate::task::{Operation, TaskId};
 use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::vm::{relocate::Relocate, state};
 use crate::vsphere::{model, placement};
+use crate::{object, path};
 
 pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::HostSystem, method::EnterMaintenanceMode_Task, Handler::Task(enter)),
@@ -123,6 +124,7 @@ impl Job for Enter {
             return Err(Fault::invalid_state());
         }
         self.task = Some(task.id);
+        events::post(tx, &self.host, object!(EnteringMaintenanceModeEvent {}));
         self.evacuate(tx, task)
     }
 
@@ -152,7 +154,16 @@ impl Job for Enter {
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         set_maintenance(tx, &self.host, true)?;
+        events::post(tx, &self.host, object!(EnteredMaintenanceModeEvent {}));
         Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        if fault.is_a(ty::RequestCanceled) {
+            events::post(tx, &self.host, object!(CanceledHostOperationEvent {}));
+        } else if fault.is_a(ty::Timedout) {
+            events::post(tx, &self.host, object!(TimedOutHostOperationEvent {}));
+        }
     }
 }
 
@@ -168,6 +179,7 @@ impl Job for Exit {
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         set_maintenance(tx, &self.host, false)?;
+        events::post(tx, &self.host, object!(ExitMaintenanceModeEvent {}));
         Ok(None)
     }
 }

@@ -1,11 +1,11 @@
 //! The service instance and the managers that its content names.
 
 use super::data::{Bindings, Bundle};
-use super::{counters, events, privileges};
+use super::{counters, privileges};
 use crate::fault::Fault;
 use crate::inventory::Transaction;
 use crate::value::{DateTime, MoRef, Object};
-use crate::vsphere::descriptions;
+use crate::vsphere::{descriptions, events};
 
 /// Adds the service instance and everything that its content names, except the
 /// root folder.

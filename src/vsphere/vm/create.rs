@@ -14,6 +14,7 @@ use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::datastore_path::{DatastorePath, invalid_path};
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::folder::{free_child_name, require_kind};
 use crate::vsphere::model::Catalog;
 use crate::vsphere::model::device::devices;
@@ -130,7 +131,13 @@ impl Job for Create {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let new = self.plan(tx)?;
         disks::account(tx, &new.host, &[], devices(&new.config), &[]);
-        registry::insert(tx, &self.catalog, &new).map(|vm| Some(vm.into()))
+        let vm = registry::insert(tx, &self.catalog, &new)?;
+        // Nobody can refer to the machine before it is there.
+        let spec = &self.spec;
+        events::post(tx, &vm, object!(VmBeingCreatedEvent { configSpec: spec }));
+        events::life::identified(tx, &vm);
+        events::post(tx, &vm, object!(VmCreatedEvent {}));
+        Ok(Some(vm.into()))
     }
 }
 

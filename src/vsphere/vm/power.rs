@@ -17,6 +17,7 @@ use crate::schema::{method, ty};
 use crate::value::{EnumValue, MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::{model, placement};
@@ -120,14 +121,30 @@ impl Job for PowerOn {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
         check_can_start(tx, &self.vm)?;
         let host = self.place(tx)?;
-        self.check_processors(tx, &host)
+        self.check_processors(tx, &host)?;
+        let event = match state::power(tx, &self.vm) {
+            SUSPENDED => object!(VmResumingEvent {}),
+            _ => object!(VmStartingEvent {}),
+        };
+        events::post(tx, &self.vm, event);
+        Ok(())
     }
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         check_can_start(tx, &self.vm)?;
         let (host, now) = (self.place(tx)?, tx.now());
+        let moved = state::host(tx, &self.vm)? != host;
         model::vm::set_power(tx, &self.vm, ON, Some(&host), now)?;
+        let by_drs = moved && self.host.is_none();
+        let on =
+            if by_drs { object!(DrsVmPoweredOnEvent {}) } else { object!(VmPoweredOnEvent {}) };
+        events::post(tx, &self.vm, on);
         Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        let reason = fault.localized();
+        events::post(tx, &self.vm, object!(VmFailedToPowerOnEvent { reason: reason }));
     }
 }
 
@@ -165,7 +182,14 @@ impl Leave {
 
 impl Job for Leave {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
-        self.check(tx)
+        self.check(tx)?;
+        let event = match self.to {
+            OFF => object!(VmStoppingEvent {}),
+            SUSPENDED => object!(VmSuspendingEvent {}),
+            _ => object!(VmResettingEvent {}),
+        };
+        events::post(tx, &self.vm, event);
+        Ok(())
     }
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
@@ -173,23 +197,34 @@ impl Job for Leave {
         leave(tx, &self.vm, self.to)?;
         Ok(None)
     }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        let reason = fault.localized();
+        let event = match self.to {
+            OFF => object!(VmFailedToPowerOffEvent { reason: reason }),
+            SUSPENDED => object!(VmFailedToSuspendEvent { reason: reason }),
+            _ => object!(VmFailedToResetEvent { reason: reason }),
+        };
+        events::post(tx, &self.vm, event);
+    }
 }
 
 fn shut_down_guest(service: &Service, call: &Call) -> Answer {
-    ask_guest(service, &call.this, OFF)
+    ask_guest(service, call, OFF)
 }
 
 fn reboot_guest(service: &Service, call: &Call) -> Answer {
-    ask_guest(service, &call.this, ON)
+    ask_guest(service, call, ON)
 }
 
 fn put_guest_on_standby(service: &Service, call: &Call) -> Answer {
-    ask_guest(service, &call.this, SUSPENDED)
+    ask_guest(service, call, SUSPENDED)
 }
 
 /// The guest does what it is asked at once; there is no task to wait for.
-fn ask_guest(service: &Service, vm: &MoRef, to: EnumValue) -> Answer {
-    service.engine().commit(|tx| {
+fn ask_guest(service: &Service, call: &Call, to: EnumValue) -> Answer {
+    let vm = &call.this;
+    service.commit(call, |tx| {
         state::refuse_busy(tx, vm)?;
         state::require_power(tx, vm, ON)?;
         if tx.text(vm, path!(VirtualMachine, "guest.toolsRunningStatus")) != "guestToolsRunning" {
@@ -199,6 +234,12 @@ fn ask_guest(service: &Service, vm: &MoRef, to: EnumValue) -> Answer {
                  machine.",
             ));
         }
+        let event = match to {
+            OFF => object!(VmGuestShutdownEvent {}),
+            SUSPENDED => object!(VmGuestStandbyEvent {}),
+            _ => object!(VmGuestRebootEvent {}),
+        };
+        events::post(tx, vm, event);
         leave(tx, vm, to)
     })?;
     Ok(None)
@@ -208,7 +249,11 @@ fn ask_guest(service: &Service, vm: &MoRef, to: EnumValue) -> Answer {
 fn leave(tx: &mut Tx<'_>, vm: &MoRef, to: EnumValue) -> Result<(), Fault> {
     let now = tx.now();
     if to != ON {
-        return model::vm::set_power(tx, vm, to, None, now);
+        model::vm::set_power(tx, vm, to, None, now)?;
+        let off = to == OFF;
+        let left = if off { object!(VmPoweredOffEvent {}) } else { object!(VmSuspendedEvent {}) };
+        events::post(tx, vm, left);
+        return Ok(());
     }
     tx.set(vm, path!(VirtualMachine, "runtime.bootTime"), now)?;
     model::vm::refresh(tx, vm, now)

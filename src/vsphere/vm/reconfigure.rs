@@ -12,6 +12,7 @@ use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::managed_entity;
 use crate::vsphere::model;
 use crate::vsphere::model::device::devices;
@@ -55,6 +56,7 @@ impl Job for Reconfigure {
             Some(name) => model::rename(tx, &self.vm, &name, now)?,
             None => model::vm::refresh(tx, &self.vm, now)?,
         }
+        events::life::reconfigured(tx, &self.vm, &before, &self.spec);
         Ok(None)
     }
 }

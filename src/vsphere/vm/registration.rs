@@ -13,6 +13,7 @@ use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::folder::{free_child_name, require_kind};
 use crate::vsphere::model::Catalog;
 use crate::vsphere::model::folder::FolderKind;
@@ -28,7 +29,7 @@ pub(in crate::vsphere) const METHODS: &[Entry] = &[
 
 fn unregister(service: &Service, call: &Call) -> Answer {
     let vm = &call.this;
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         state::refuse_busy(tx, vm)?;
         state::refuse_running(tx, vm)?;
         leave(tx, vm)
@@ -38,6 +39,7 @@ fn unregister(service: &Service, call: &Call) -> Answer {
 
 /// Takes a machine out of the inventory; its files stay.
 pub(in crate::vsphere) fn leave(tx: &mut Tx<'_>, vm: &MoRef) -> Result<(), Fault> {
+    events::life::removed(tx, vm);
     let (host, config) = (state::host(tx, vm)?, state::config(tx, vm)?);
     registry::remove(tx, vm)?;
     let home = config.at(path!(VirtualMachineConfigInfo, "files.vmPathName"));
@@ -132,7 +134,9 @@ impl Job for Register {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let (new, datastore, path) = self.plan(tx)?;
         left_files::forget_machine(tx, &datastore, &path);
-        registry::insert(tx, &self.catalog, &new).map(|vm| Some(vm.into()))
+        let vm = registry::insert(tx, &self.catalog, &new)?;
+        events::post(tx, &vm, object!(VmRegisteredEvent {}));
+        Ok(Some(vm.into()))
     }
 }
 
