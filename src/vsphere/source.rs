@@ -66,7 +66,12 @@ impl<'s> SessionSource<'s> {
             // The default collector is the session's own once it was used.
             self.own(mo).unwrap_or_else(|| stored.clone())
         } else if mo.ty() == ty::EventManager {
-            super::events::manager_properties(self.service, &self.snapshot, stored)
+            super::events::manager::properties(
+                self.service,
+                self.access.as_ref(),
+                &self.snapshot,
+                stored,
+            )
         } else if mo.ty() == ty::ViewManager {
             super::view::properties(self.session, stored)
         } else if mo.ty() == ty::TaskManager {

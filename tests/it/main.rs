@@ -7,6 +7,7 @@ mod cli;
 mod clients;
 mod collector;
 mod engine;
+mod events;
 mod golden;
 mod history;
 mod model;

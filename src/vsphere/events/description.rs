@@ -18,7 +18,7 @@ const SEVERITY: usize = ty::EventEx.slot("severity");
 #[derive(Clone, Debug)]
 struct Kind {
     category: &'static str,
-    format: Format,
+    format: Format<'static>,
 }
 
 /// All kinds of events.

@@ -9,20 +9,24 @@ use crate::value::{Object, Value};
 
 /// What a format is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
-    Text(&'static str),
-    Field(&'static str),
-    Optional(Vec<Piece>),
+enum Piece<'t> {
+    Text(&'t str),
+    Field(&'t str),
+    Optional(Vec<Piece<'t>>),
 }
 
 /// A format, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Format(Vec<Piece>);
+pub(super) struct Format<'t>(Vec<Piece<'t>>);
 
-impl Format {
-    /// The format that `text` describes. Braces and brackets must match; a test
-    /// sees to it that they do.
-    pub(super) fn parse(text: &'static str) -> Self {
+impl<'t> Format<'t> {
+    /// A format without brackets: those in `text` are text.
+    pub(super) fn parse_plain(text: &'t str) -> Self {
+        Self(plain(text))
+    }
+
+    /// The format that `text` describes.
+    pub(super) fn parse(text: &'t str) -> Self {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some((before, inside, after)) = group(rest, '[', ']') {
@@ -67,7 +71,7 @@ impl Format {
 
     /// The paths of all fields.
     #[cfg(test)]
-    pub(super) fn fields(&self) -> Vec<&'static str> {
+    pub(super) fn fields(&self) -> Vec<&'t str> {
         let inner = self.0.iter().flat_map(|piece| match piece {
             Piece::Optional(pieces) => pieces.iter().collect(),
             piece => vec![piece],
@@ -78,7 +82,7 @@ impl Format {
     }
 }
 
-impl Piece {
+impl Piece<'_> {
     fn is_one_of(&self, paths: &[&str]) -> bool {
         matches!(self, Self::Field(path) if paths.contains(path))
     }
@@ -103,24 +107,19 @@ fn group(text: &str, open: char, close: char) -> Option<(&str, &str, &str)> {
     Some((before, inside, after))
 }
 
-fn plain(text: &'static str) -> Vec<Piece> {
+fn plain(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
-    let words = |text: &'static str, pieces: &mut Vec<Piece>| {
-        if !text.is_empty() {
-            pieces.push(Piece::Text(text));
-        }
-    };
     let mut rest = text;
     while let Some((before, path, after)) = group(rest, '{', '}') {
-        words(before, &mut pieces);
-        pieces.push(Piece::Field(path));
+        pieces.extend([Piece::Text(before), Piece::Field(path)]);
         rest = after;
     }
-    words(rest, &mut pieces);
+    pieces.push(Piece::Text(rest));
+    pieces.retain(|piece| *piece != Piece::Text(""));
     pieces
 }
 
-fn optional(pieces: &[Piece], read: &dyn Fn(&str) -> Option<Value>) -> Option<Vec<String>> {
+fn optional(pieces: &[Piece<'_>], read: &dyn Fn(&str) -> Option<Value>) -> Option<Vec<String>> {
     pieces
         .iter()
         .map(|piece| match piece {

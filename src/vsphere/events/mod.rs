@@ -14,12 +14,17 @@
 //! - `scene`: the objects around what an event is about
 //! - `life`, `changes`: events that several operations have in common
 //! - `sessions`: who came and went
+//! - `manager`: EventManager; `filter`: which events somebody wants; `arguments`:
+//!   what events of a type can say
 //! - `description`, `format`: how events read
 
+mod arguments;
 mod changes;
 mod description;
+mod filter;
 mod format;
 pub(super) mod life;
+pub(super) mod manager;
 mod scene;
 pub(super) mod sessions;
 
@@ -28,10 +33,9 @@ pub(super) use scene::{argument, entity_argument};
 
 use std::sync::Arc;
 
-use super::service::Service;
-use crate::engine::{Moment, Tx, events_in};
-use crate::event::{EventDraft, EventLog};
-use crate::inventory::{Read, Snapshot};
+use crate::engine::{Moment, Tx};
+use crate::event::EventDraft;
+use crate::inventory::Read;
 use crate::schema::ty;
 use crate::task::TaskRecord;
 use crate::value::{MoRef, Object, ObjectBuilder};
@@ -68,12 +72,4 @@ pub(super) fn of_task(state: &dyn Read, task: &Arc<TaskRecord>, moment: Moment) 
     let mut draft = EventDraft::new(&event.finish(), scene);
     draft.task = Some(Arc::clone(task));
     draft
-}
-
-/// The manager with the latest event.
-pub(super) fn manager_properties(service: &Service, state: &Snapshot, stored: &Object) -> Object {
-    let latest = events_in(state).and_then(EventLog::latest);
-    let Some(latest) = latest else { return stored.clone() };
-    let shown = service.event_kinds().show(latest, true);
-    stored.with(const { ty::EventManager.slot("latestEvent") }, shown)
 }

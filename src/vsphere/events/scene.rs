@@ -13,7 +13,15 @@ use crate::vsphere::{containment, placement};
 /// The scene of an event about `about`: a machine with its host, a host with
 /// its compute resource, and so on up to the datacenter.
 pub(super) fn scene(state: &(impl Read + ?Sized), about: &MoRef) -> Scene {
-    let mut arguments = ObjectBuilder::new(ty::Event);
+    with(state, about, ObjectBuilder::new(ty::Event))
+}
+
+/// The same with some arguments given.
+pub(super) fn with(
+    state: &(impl Read + ?Sized),
+    about: &MoRef,
+    mut arguments: ObjectBuilder,
+) -> Scene {
     arrange(state, about, &mut arguments);
     Scene::new(&arguments.finish(), Some(about.clone()), above(state, about))
 }
@@ -24,7 +32,7 @@ pub(super) fn server() -> Scene {
 }
 
 /// Adds the arguments that belong to `about` where there are none.
-pub(super) fn arrange(state: &(impl Read + ?Sized), about: &MoRef, arguments: &mut ObjectBuilder) {
+fn arrange(state: &(impl Read + ?Sized), about: &MoRef, arguments: &mut ObjectBuilder) {
     let mut add = |slot: usize, mo: Option<&MoRef>| {
         if arguments.get(slot).is_none() {
             arguments.set(slot, mo.and_then(|mo| argument(state, mo)));
