@@ -4,6 +4,7 @@
 //! `Config::default()` and changes what it needs. Nothing here opens a file or a socket.
 
 mod access;
+mod events;
 mod tasks;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Access, AccessError, Permission, User};
+pub use events::Events;
 pub use tasks::Tasks;
 
 /// What to simulate, where to serve it, and within which limits.
@@ -40,6 +42,8 @@ pub struct Config {
     pub delays: Delays,
     /// How long finished tasks are kept.
     pub tasks: Tasks,
+    /// How long events are remembered.
+    pub events: Events,
     /// How long a session may be idle before it ends; zero means for ever. Default 30 minutes.
     pub session_timeout: Duration,
     /// Bounds on what one client can make the server hold or wait for.
@@ -76,6 +80,7 @@ impl Default for Config {
             load: None,
             delays: Delays::default(),
             tasks: Tasks::default(),
+            events: Events::default(),
             session_timeout: Duration::from_secs(30 * 60),
             limits: Limits::default(),
             gzip: true,

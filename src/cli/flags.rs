@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::events::EventFlags;
 use super::tasks::TaskFlags;
 use super::values::{self, MethodDelays, OptionalPort, Size, Span};
 use crate::config::{
@@ -39,6 +40,9 @@ pub(super) struct Flags {
     timing: Timing,
     #[command(flatten)]
     tasks: TaskFlags,
+
+    #[command(flatten)]
+    events: EventFlags,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -309,8 +313,18 @@ struct Output {
 impl Flags {
     /// What the flags add up to. Reads the files that hold a login, and opens the trace file.
     pub(super) fn into_config(self) -> Result<Config, clap::Error> {
-        let Self { listening, login, identity, model, timing, tasks, limits, output, task: _ } =
-            self;
+        let Self {
+            listening,
+            login,
+            identity,
+            model,
+            timing,
+            tasks,
+            events,
+            limits,
+            output,
+            task: _,
+        } = self;
         if let Some(dir) = identity.load.as_deref().filter(|dir| !dir.is_dir()) {
             return Err(wrong("load", format!("{} is not a directory", dir.display())));
         }
@@ -347,6 +361,7 @@ impl Flags {
             },
             seed: timing.seed,
             tasks: tasks.into(),
+            events: events.into(),
             limits: limits.into(),
             export: if output.export == Path::new("-") {
                 Export::Stdout

@@ -1,6 +1,7 @@
 //! The command line: reads the flags, starts the server, says that it is ready, and ends it.
 
 mod argv;
+mod events;
 mod flags;
 mod help;
 mod log;

@@ -62,6 +62,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     datacenter::METHODS,
     datastore_browser::METHODS,
     environment_browser::METHODS,
+    events::collector::METHODS,
     events::manager::METHODS,
     file_manager::METHODS,
     extension_manager::METHODS,

@@ -23,6 +23,7 @@ use super::{METHODS, model};
 use crate::collector::Subscriptions;
 use crate::config::{ClockMode, Config};
 use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Tx, Weight};
+use crate::event;
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
@@ -79,7 +80,6 @@ pub struct Service {
     catalog: Arc<Catalog>,
     delays: Delays,
     content: Content,
-    event_kinds: Arc<events::Kinds>,
     authorization: Authorization,
     schedules: Schedules,
     touches: AtomicU64,
@@ -129,6 +129,10 @@ impl Service {
             clock,
             ids: ids.clone(),
             retention: retention(&config),
+            event_retention: event::Retention {
+                age: config.events.age,
+                count: config.events.count,
+            },
             ..Settings::default()
         };
         let engine = Engine::start(store, settings, Box::new(projection))
@@ -148,7 +152,6 @@ impl Service {
             catalog,
             delays,
             content,
-            event_kinds: Arc::new(events::Kinds::new()),
             authorization,
             touches: AtomicU64::new(0),
             idle_watch: Mutex::new(false),
@@ -191,11 +194,6 @@ impl Service {
     /// Fails where a host by itself is simulated: it cannot do what a vCenter can.
     pub(super) fn require_vcenter(&self) -> Result<(), Fault> {
         if self.config.esx { Err(Fault::not_supported()) } else { Ok(()) }
-    }
-
-    /// How events read.
-    pub(super) fn event_kinds(&self) -> &Arc<events::Kinds> {
-        &self.event_kinds
     }
 
     /// The well-known objects.

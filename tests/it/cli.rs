@@ -80,6 +80,8 @@ const VALUES: &[(&str, &str, Check)] = &[
     ("task-history-age", "48h", |c| c.tasks.history_age == Duration::from_secs(172_800)),
     ("task-history-count", "7", |c| c.tasks.history_count == 7),
     ("max-collectors", "7", |c| c.tasks.collectors == 7),
+    ("event-age", "2h", |c| c.events.age == Duration::from_secs(7200)),
+    ("event-count", "7", |c| c.events.count == 7),
     ("max-body", "64MiB", |c| c.limits.body == 64 << 20),
     ("max-depth", "7", |c| c.limits.xml_depth == 7),
     ("max-attributes", "7", |c| c.limits.xml_attributes == 7),

@@ -2,6 +2,7 @@
 //! post themselves, and the collectors.
 
 mod chains;
+mod collectors;
 mod filters;
 mod posting;
 mod world;

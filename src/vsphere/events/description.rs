@@ -1,6 +1,8 @@
 //! What kinds of events there are: category, format and description of every
 //! event type of the schema.
 
+use std::sync::LazyLock;
+
 use super::format::Format;
 use crate::event::EventRecord;
 use crate::object;
@@ -11,9 +13,6 @@ use crate::vsphere::task;
 /// The table of all event types.
 const TABLE: &str = include_str!("data/events.txt");
 
-/// Where events that extensions define say how serious they are.
-const SEVERITY: usize = ty::EventEx.slot("severity");
-
 /// One kind of event.
 #[derive(Clone, Debug)]
 struct Kind {
@@ -21,12 +20,9 @@ struct Kind {
     format: Format<'static>,
 }
 
-/// All kinds of events.
-#[derive(Clone, Debug)]
-pub(in crate::vsphere) struct Kinds {
-    /// By the place of the type among those derived from `Event`.
-    kinds: Vec<Option<Kind>>,
-}
+/// All kinds of events, as a table that never changes: by the place of the type
+/// among those derived from `Event`.
+static KINDS: LazyLock<Vec<Option<Kind>>> = LazyLock::new(kinds);
 
 /// The lines of the table: type, category, format.
 fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
@@ -41,60 +37,58 @@ const fn place(ty: Type) -> usize {
     ty.index() - ty::Event.index()
 }
 
-impl Kinds {
-    /// What the table says.
-    pub(in crate::vsphere) fn new() -> Self {
-        let mut kinds: Vec<Option<Kind>> = ty::Event.derived().map(|_| None).collect();
-        for (name, category, format) in rows() {
-            let ty = Type::by_name(name).filter(|ty| ty.is_a(ty::Event));
-            if let Some(kind) = ty.and_then(|ty| kinds.get_mut(place(ty))) {
-                *kind = Some(Kind { category, format: Format::parse(format) });
+/// What the table says.
+fn kinds() -> Vec<Option<Kind>> {
+    let mut kinds: Vec<Option<Kind>> = ty::Event.derived().map(|_| None).collect();
+    for (name, category, format) in rows() {
+        let ty = Type::by_name(name).filter(|ty| ty.is_a(ty::Event));
+        if let Some(kind) = ty.and_then(|ty| kinds.get_mut(place(ty))) {
+            *kind = Some(Kind { category, format: Format::parse(format) });
+        }
+    }
+    kinds
+}
+
+fn kind(ty: Type) -> Option<&'static Kind> {
+    KINDS.get(place(ty))?.as_ref()
+}
+
+/// The category of an event: what its type says, or it itself.
+pub(super) fn category(event: &EventRecord) -> &str {
+    if event.ty.is_a(ty::EventEx) {
+        let own = event.get(const { ty::EventEx.slot("severity") }).and_then(Value::as_str);
+        return own.filter(|severity| !severity.is_empty()).unwrap_or("info");
+    }
+    kind(event.ty).map_or("info", |kind| kind.category)
+}
+
+/// The event as it is sent, with its message if that is wanted.
+pub(super) fn show(event: &EventRecord, message: bool) -> Object {
+    let mut shown = event.builder();
+    if let Some(task) = &event.task {
+        shown.set(const { ty::TaskEvent.slot("info") }, task::info(task));
+    }
+    let said = const { ty::Event.slot("fullFormattedMessage") };
+    if !message {
+        shown.set(said, None::<Value>);
+    } else if let Some(kind) = kind(event.ty) {
+        let text = match &event.task {
+            // Where the API says the id, people read the label.
+            Some(task) => {
+                let label = object!(TaskInfo { descriptionId: &task.label });
+                kind.format.fill(&|name| (name == "info").then(|| label.clone().into()))
             }
+            None => kind.format.fill(&|name| {
+                let (slot, _) = event.ty.field(name)?;
+                shown.get(slot).cloned()
+            }),
+        };
+        // What its author has said stays if we have nothing to say.
+        if !text.is_empty() {
+            shown.set(said, text);
         }
-        Self { kinds }
     }
-
-    fn kind(&self, ty: Type) -> Option<&Kind> {
-        self.kinds.get(place(ty))?.as_ref()
-    }
-
-    /// The category of an event: what its type says, or it itself.
-    pub(super) fn category<'a>(&self, event: &'a EventRecord) -> &'a str {
-        if event.ty.is_a(ty::EventEx) {
-            let own = event.get(SEVERITY).and_then(Value::as_str);
-            return own.filter(|severity| !severity.is_empty()).unwrap_or("info");
-        }
-        self.kind(event.ty).map_or("info", |kind| kind.category)
-    }
-
-    /// The event as it is sent, with its message if that is wanted.
-    pub(super) fn show(&self, event: &EventRecord, message: bool) -> Object {
-        let mut shown = event.builder();
-        if let Some(task) = &event.task {
-            shown.set(const { ty::TaskEvent.slot("info") }, task::info(task));
-        }
-        let said = const { ty::Event.slot("fullFormattedMessage") };
-        if !message {
-            shown.set(said, None::<Value>);
-        } else if let Some(kind) = self.kind(event.ty) {
-            let text = match &event.task {
-                // Where the API says the id, people read the label.
-                Some(task) => {
-                    let label = object!(TaskInfo { descriptionId: &task.label });
-                    kind.format.fill(&|name| (name == "info").then(|| label.clone().into()))
-                }
-                None => kind.format.fill(&|name| {
-                    let (slot, _) = event.ty.field(name)?;
-                    shown.get(slot).cloned()
-                }),
-            };
-            // What its author has said stays if we have nothing to say.
-            if !text.is_empty() {
-                shown.set(said, text);
-            }
-        }
-        shown.finish()
-    }
+    shown.finish()
 }
 
 /// `description` of the EventManager.
@@ -131,7 +125,7 @@ fn detail(name: &str, category: &str, format: &'static str) -> Object {
 }
 
 /// The words of an event's name: `VmDiskFailedEvent` becomes `VM disk failed`.
-pub(in crate::vsphere) fn words(name: &str) -> String {
+pub(super) fn words(name: &str) -> String {
     let name = name.strip_suffix("Event").unwrap_or(name);
     let mut words: Vec<String> = Vec::new();
     let mut before = ' ';
@@ -209,7 +203,6 @@ mod tests {
 
     #[test]
     fn every_event_reads_without_leftovers() {
-        let kinds = Kinds::new();
         for (name, _, format) in rows() {
             let ty = Type::by_name(name).expect("a type of the schema");
             for required in [false, true] {
@@ -234,7 +227,7 @@ mod tests {
                     let first = path.split('.').next().unwrap_or(path);
                     assert!(ty.field(first).is_some(), "{name} has no field {first}");
                 }
-                let shown = kinds.show(&record, true);
+                let shown = show(&record, true);
                 let text = shown.field("fullFormattedMessage").and_then(Value::as_str);
                 let text = text.unwrap_or_default();
                 let own_words = ty.is_a(ty::EventEx) && required;

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::description::Kinds;
+use super::description::category;
 use crate::event::{EventLog, EventRecord};
 use crate::fault::Fault;
 use crate::schema::{Type, ty};
@@ -179,14 +179,14 @@ impl EventFilter {
     }
 
     /// Whether an event passes.
-    pub(super) fn passes(&self, event: &EventRecord, kinds: &Kinds) -> bool {
+    pub(super) fn passes(&self, event: &EventRecord) -> bool {
         self.chain.is_none_or(|chain| event.chain == chain)
             && self.types.as_ref().is_none_or(|types| types.hold(event))
             && self.type_ids.as_ref().is_none_or(|types| types.hold(event))
             && self.entity.as_ref().is_none_or(|by| self.is_of(event, by))
             && self.time.as_ref().is_none_or(|time| time.holds(event))
             && self.user.as_ref().is_none_or(|user| user.holds(event))
-            && self.is_in_category(event, kinds)
+            && self.is_in_category(event)
             && self.has_tag(event)
             && self.alarm.as_ref().is_none_or(|alarm| alarm_of(event) == Some(alarm))
             && self.scheduled_task.as_ref().is_none_or(|task| schedule_of(event) == Some(task))
@@ -212,9 +212,9 @@ impl EventFilter {
         }
     }
 
-    fn is_in_category(&self, event: &EventRecord, kinds: &Kinds) -> bool {
+    fn is_in_category(&self, event: &EventRecord) -> bool {
         let wanted = &self.categories;
-        wanted.is_empty() || wanted.iter().any(|wanted| wanted == kinds.category(event))
+        wanted.is_empty() || wanted.iter().any(|wanted| wanted == category(event))
     }
 
     /// A blank tag stands for events without one.

@@ -1,8 +1,10 @@
 //! `EventManager`: asking for events, and posting them from outside.
 
+use std::sync::Arc;
+
 use super::arguments::{describe, localized};
 use super::filter::{EventFilter, MOST};
-use super::{entity_argument, scene};
+use super::{description, entity_argument, scene};
 use crate::engine::{Tx, events_in};
 use crate::event::{EventDraft, EventRecord, Scene};
 use crate::fault::Fault;
@@ -14,6 +16,7 @@ use crate::task::TaskId;
 use crate::value::{Array, MoRef, Object, ObjectBuilder, Str, Value};
 use crate::vsphere::authorization::Access;
 use crate::vsphere::call::{Call, arg};
+use crate::vsphere::containment;
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
 use crate::vsphere::service::Service;
 
@@ -24,7 +27,8 @@ pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::EventManager, method::RetrieveArgumentDescription, Handler::Now(describe)),
 ];
 
-/// The manager with the latest event, and with what the settings say.
+/// The manager with the latest event that the caller may see, and with what
+/// the settings say.
 pub(in crate::vsphere) fn properties(
     service: &Service,
     access: Option<&Access>,
@@ -32,22 +36,22 @@ pub(in crate::vsphere) fn properties(
     stored: &Object,
 ) -> Object {
     let mut manager = stored.edit();
-    let latest = events_in(state).and_then(|log| {
-        log.iter().rev().find(|event| access.is_none_or(|access| may_see(access, event)))
-    });
-    let latest = latest.map(|event| service.event_kinds().show(event, true));
+    let seen = |event: &&Arc<EventRecord>| access.is_none_or(|access| may_see(access, event));
+    let latest = events_in(state).and_then(|log| log.iter().rev().find(seen));
+    let latest = latest.map(|event| description::show(event, true));
     manager.set(const { ty::EventManager.slot("latestEvent") }, latest);
+    let collectors = i32::try_from(service.config().tasks.collectors).unwrap_or(i32::MAX);
+    manager.set(const { ty::EventManager.slot("maxCollector") }, collectors);
     manager.finish()
 }
 
-/// Whether a caller may see an event: what it is about, or what the server
-/// says to everybody. What was about something that is gone is the server's
-/// own affair, and that of whoever caused it.
+/// Whether a caller may see an event: who may read what it is about. The
+/// server's own events, and those about what is gone, are seen by who may read
+/// the root folder, and by who caused them.
 pub(in crate::vsphere) fn may_see(access: &Access, event: &EventRecord) -> bool {
     match event.scene.about() {
-        Some(about) if access.state().exists(about) => access.sees(about),
-        Some(_) => access.is_caller(&event.user) || access.sees(access.rights().root()),
-        None => true,
+        Some(about) if access.state().exists(about) => access.may(about, "System.Read"),
+        _ => access.is_caller(&event.user) || access.may(access.rights().root(), "System.Read"),
     }
 }
 
@@ -63,7 +67,6 @@ fn query(service: &Service, call: &Call) -> Answer {
     let view = call.get(arg!(QueryEvents.eventViewSpec)).and_then(Value::as_object);
     let state = service.engine().snapshot();
     let access = call.caller.session.as_ref().and_then(|it| service.access(it, &state));
-    let kinds = service.event_kinds();
     let Some(log) = events_in(&state) else { return Ok(None) };
     let mut span = filter.span(log);
     let mut forward = false;
@@ -78,8 +81,8 @@ fn query(service: &Service, call: &Call) -> Answer {
             span.end = span.end.min(log.partition_point(|event| event.key < start));
         }
     }
-    let wanted = |event: &&std::sync::Arc<EventRecord>| {
-        filter.passes(event, kinds) && access.as_ref().is_none_or(|access| may_see(access, event))
+    let wanted = |event: &&Arc<EventRecord>| {
+        filter.passes(event) && access.as_ref().is_none_or(|access| may_see(access, event))
     };
     let most = filter.count.unwrap_or(MOST);
     let events = log.range(span);
@@ -88,7 +91,7 @@ fn query(service: &Service, call: &Call) -> Answer {
     } else {
         events.rev().filter(wanted).take(most).collect()
     };
-    let found = found.into_iter().map(|event| kinds.show(event, filter.message).into());
+    let found = found.into_iter().map(|event| description::show(event, filter.message).into());
     Ok(Some(Array::new(ty::Event, found.collect()).into()))
 }
 
@@ -192,14 +195,17 @@ fn around(tx: &Tx<'_>, event: &Object, about: Option<MoRef>) -> Scene {
         }
     }
     match about {
-        Some(about) => scene::with(tx, &about, arguments),
-        None => Scene::new(&arguments.finish(), None, std::sync::Arc::default()),
+        Some(about) => {
+            let above = containment::above(tx, &about).into();
+            scene::with(tx, &about, arguments, above)
+        }
+        None => Scene::new(&arguments.finish(), None, Arc::default()),
     }
 }
 
 /// The chain of a task that a client names by its info.
 fn chain_of(tx: &Tx<'_>, info: &Object) -> Result<i32, Fault> {
     let key = info.at(path!(TaskInfo, "key")).and_then(Value::as_str).unwrap_or_default();
-    let task = TaskId::parse(key).and_then(|id| tx.tasks().get(id));
+    let task = TaskId::parse(key).and_then(|id| tx.tasks().recall(id));
     task.map(|task| task.event_chain_id).ok_or_else(|| Fault::invalid_argument("taskInfo"))
 }

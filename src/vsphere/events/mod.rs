@@ -14,12 +14,13 @@
 //! - `scene`: the objects around what an event is about
 //! - `life`, `changes`: events that several operations have in common
 //! - `sessions`: who came and went
-//! - `manager`: EventManager; `filter`: which events somebody wants; `arguments`:
-//!   what events of a type can say
+//! - `manager`, `collector`: the managed objects; `filter`: which events somebody
+//!   wants; `arguments`: what events of a type can say
 //! - `description`, `format`: how events read
 
 mod arguments;
 mod changes;
+pub(super) mod collector;
 mod description;
 mod filter;
 mod format;
@@ -28,7 +29,7 @@ pub(super) mod manager;
 mod scene;
 pub(super) mod sessions;
 
-pub(super) use description::{Kinds, description, words};
+pub(super) use description::description;
 pub(super) use scene::{argument, entity_argument};
 
 use std::sync::Arc;
@@ -68,7 +69,9 @@ pub(super) fn of_task(state: &dyn Read, task: &Arc<TaskRecord>, moment: Moment) 
         Moment::TimedOut => ty::TaskTimeoutEvent,
     });
     let entity = task.entity.as_ref().filter(|mo| mo.ty().is_a(ty::ManagedEntity));
-    let scene = entity.map_or_else(scene::server, |entity| scene::scene(state, entity));
+    let scene = entity.map_or_else(scene::server, |entity| {
+        scene::with(state, entity, ObjectBuilder::new(ty::Event), Arc::clone(&task.above))
+    });
     let mut draft = EventDraft::new(&event.finish(), scene);
     draft.task = Some(Arc::clone(task));
     draft

@@ -13,17 +13,18 @@ use crate::vsphere::{containment, placement};
 /// The scene of an event about `about`: a machine with its host, a host with
 /// its compute resource, and so on up to the datacenter.
 pub(super) fn scene(state: &(impl Read + ?Sized), about: &MoRef) -> Scene {
-    with(state, about, ObjectBuilder::new(ty::Event))
+    with(state, about, ObjectBuilder::new(ty::Event), containment::above(state, about).into())
 }
 
-/// The same with some arguments given.
+/// The same with some arguments given, and with what stands above.
 pub(super) fn with(
     state: &(impl Read + ?Sized),
     about: &MoRef,
     mut arguments: ObjectBuilder,
+    above: Arc<[MoRef]>,
 ) -> Scene {
     arrange(state, about, &mut arguments);
-    Scene::new(&arguments.finish(), Some(about.clone()), above(state, about))
+    Scene::new(&arguments.finish(), Some(about.clone()), above)
 }
 
 /// The server itself as the scene.
@@ -68,28 +69,6 @@ fn arrange(state: &(impl Read + ?Sized), about: &MoRef, arguments: &mut ObjectBu
     add(const { ty::Event.slot("computeResource") }, compute.as_ref());
     let datacenter = placement::datacenter(state, about);
     add(const { ty::Event.slot("datacenter") }, datacenter.as_ref());
-}
-
-/// Everything above an entity: up the tree, and of a machine up from its host
-/// and its pool too.
-fn above(state: &(impl Read + ?Sized), about: &MoRef) -> Arc<[MoRef]> {
-    let mut found: Vec<MoRef> = Vec::new();
-    let mut open: Vec<MoRef> = vec![about.clone()];
-    if about.ty().is_a(ty::VirtualMachine) {
-        let ways = [path!(VirtualMachine, "runtime.host"), path!(VirtualMachine, "resourcePool")];
-        let beside = ways.into_iter().filter_map(|way| state.moref(about, way).cloned());
-        open.extend(beside);
-        found.extend(open.iter().skip(1).cloned());
-    }
-    while let Some(mo) = open.pop() {
-        if let Some(parent) = containment::parent(state, &mo)
-            && !found.contains(&parent)
-        {
-            found.push(parent.clone());
-            open.push(parent);
-        }
-    }
-    found.into()
 }
 
 /// What an event says of an object: its name and its reference. Nothing for

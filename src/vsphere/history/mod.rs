@@ -50,6 +50,10 @@ pub(super) trait History: Send + Sync + 'static {
     /// The type of an entry as it is sent.
     const ENTRY: Type;
 
+    /// Whether a latest page that is made larger shows older entries at once;
+    /// otherwise it grows with what is new.
+    const REFILLS: bool;
+
     /// A number that rises with each entry made, from one.
     fn key(entry: &Self::Entry) -> u64;
 
@@ -63,7 +67,7 @@ pub(super) trait History: Send + Sync + 'static {
     fn shows(access: &Access, entry: &Self::Entry) -> bool;
 
     /// The properties of a collector.
-    fn properties(filter: &Object, page: Vec<Object>) -> Object;
+    fn properties(&self, filter: &Object, page: Vec<Object>) -> Object;
 
     /// The entries with keys above `after`, oldest first, `max` of them.
     fn newer(&self, state: &Snapshot, after: u64, max: usize) -> Vec<Self::Entry>;
@@ -98,9 +102,16 @@ struct View<H: History> {
 }
 
 impl<H: History> Collector<H> {
-    /// A collector over `history`, at its oldest entry.
-    pub(super) fn new(history: H, filter: Object, signal: MoRef, state: &Snapshot) -> Self {
-        let mut page = LatestPage::new(PAGE);
+    /// A collector over `history`, at its oldest entry, with a latest page of
+    /// the size that is asked for.
+    pub(super) fn new(
+        history: H,
+        filter: Object,
+        signal: MoRef,
+        state: &Snapshot,
+        size: Option<usize>,
+    ) -> Self {
+        let mut page = LatestPage::new(size.unwrap_or(PAGE));
         page.look(&history, state);
         Self { history, filter, signal, view: Mutex::new(View { position: 0, page }) }
     }
@@ -144,7 +155,7 @@ impl<H: History> Collector<H> {
     fn properties_if(&self, state: &Snapshot, shows: impl Fn(&H::Entry) -> bool) -> Object {
         let mut view = self.view();
         view.page.look(&self.history, state);
-        H::properties(&self.filter, view.page.objects(shows))
+        self.history.properties(&self.filter, view.page.objects(shows))
     }
 
     fn view(&self) -> MutexGuard<'_, View<H>> {

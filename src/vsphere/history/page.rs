@@ -7,7 +7,8 @@ use crate::value::Object;
 /// The newest entries of a history, newest first.
 ///
 /// - What has once dropped out, or was too old at first, never comes in again:
-///   a page that is made larger grows with what is new.
+///   a page that is made larger grows with what is new, unless its history
+///   refills pages.
 /// - An entry is shown as it was when its stamp was last seen to change: of a
 ///   task its state, not its progress.
 /// - Entries that can no longer change are not looked for again, so a look
@@ -58,6 +59,10 @@ impl<H: History> LatestPage<H> {
 
     /// Changes the size: what is there first gets its due.
     pub(super) fn resize(&mut self, history: &H, state: &Snapshot, size: usize) {
+        if H::REFILLS {
+            *self = Self::new(size);
+            return self.look(history, state);
+        }
         self.look(history, state);
         self.size = size;
         self.cut();

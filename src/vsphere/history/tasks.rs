@@ -81,6 +81,8 @@ impl History for Tasks {
 
     const COLLECTOR: Type = ty::TaskHistoryCollector;
     const ENTRY: Type = ty::TaskInfo;
+    // So real servers were seen to do.
+    const REFILLS: bool = false;
 
     fn key(entry: &Self::Entry) -> u64 {
         entry.id.number()
@@ -102,7 +104,7 @@ impl History for Tasks {
         access.may_read_task(entry)
     }
 
-    fn properties(filter: &Object, page: Vec<Object>) -> Object {
+    fn properties(&self, filter: &Object, page: Vec<Object>) -> Object {
         object!(TaskHistoryCollector { filter: filter, latestPage: page })
     }
 
@@ -141,7 +143,8 @@ fn make(service: &Service, call: &Call, filter: usize, results: Option<&Object>)
     let spec = spec.ok_or_else(|| Fault::invalid_argument("filter"))?;
     let history = Tasks { filter: read_filter(spec)?, results: Results::new(results)? };
     let signal = service.content().task_manager.clone();
-    let collector = Collector::new(history, spec.clone(), signal, &service.engine().snapshot());
+    let collector =
+        Collector::new(history, spec.clone(), signal, &service.engine().snapshot(), None);
     super::add(service, call, service.config().tasks.collectors, collector)
 }
 

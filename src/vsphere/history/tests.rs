@@ -37,6 +37,7 @@ impl History for Things {
 
     const COLLECTOR: Type = crate::schema::ty::TaskHistoryCollector;
     const ENTRY: Type = crate::schema::ty::TaskInfo;
+    const REFILLS: bool = false;
 
     fn key(entry: &Thing) -> u64 {
         entry.key
@@ -54,7 +55,7 @@ impl History for Things {
         true
     }
 
-    fn properties(filter: &Object, page: Vec<Object>) -> Object {
+    fn properties(&self, filter: &Object, page: Vec<Object>) -> Object {
         object!(TaskHistoryCollector { filter: filter, latestPage: page })
     }
 
@@ -191,7 +192,7 @@ proptest! {
         let state = Snapshot::empty();
         let filter = object!(TaskFilterSpec {});
         let signal = MoRef::new(crate::schema::ty::TaskManager, "TaskManager");
-        let collector = Collector::new(things.clone(), filter.clone(), signal, &state);
+        let collector = Collector::new(things.clone(), filter.clone(), signal, &state, None);
         let mut model = Model { position: 0, size: PAGE, out: 0, shown: Vec::new() };
         model.page(&things);
         for step in steps {
@@ -233,7 +234,7 @@ proptest! {
                 Step::Look => {
                     let properties = SessionObject::properties(&collector, &state);
                     let page = model.page(&things);
-                    prop_assert_eq!(properties, Things::properties(&filter, page));
+                    prop_assert_eq!(properties, things.properties(&filter, page));
                 }
             }
         }
