@@ -24,7 +24,7 @@ fn machines(events: &[Object]) -> Vec<&str> {
 }
 
 /// The events of powered-off machines that a filter lets through.
-fn off(client: &Client, filter: Object) -> Vec<Object> {
+fn off(client: &Client, filter: &Object) -> Vec<Object> {
     let slot = const { ty::EventFilterSpec.slot("eventTypeId") };
     client.events(filter.with(slot, vec!["VmPoweredOffEvent"]))
 }
@@ -38,21 +38,21 @@ fn of_entity(entity: &MoRef, recursion: &str) -> Object {
 #[test]
 fn by_entity() {
     let (client, one, _) = client();
-    let count = |entity: &MoRef, recursion| off(&client, of_entity(entity, recursion)).len();
-    assert_eq!(machines(&off(&client, of_entity(&one, "self"))), ["DC0_H0_VM0"]);
+    let count = |entity: &MoRef, recursion| off(&client, &of_entity(entity, recursion)).len();
+    assert_eq!(machines(&off(&client, &of_entity(&one, "self"))), ["DC0_H0_VM0"]);
     assert_eq!(count(&one, "children"), 0);
     assert_eq!(count(&one, "all"), 1);
     // A host's own events are not those of its machines.
     let host = client.get(&one, "runtime.host").unwrap().as_moref().unwrap().clone();
     assert_eq!([count(&host, "self"), count(&host, "children"), count(&host, "all")], [0, 1, 1]);
     let (cluster, datacenter) = (client.named("DC0_C0"), client.named("DC0"));
-    assert_eq!(machines(&off(&client, of_entity(&cluster, "all"))), ["DC0_C0_RP0_VM0"]);
+    assert_eq!(machines(&off(&client, &of_entity(&cluster, "all"))), ["DC0_C0_RP0_VM0"]);
     assert_eq!([count(&datacenter, "self"), count(&datacenter, "all")], [0, 2]);
     // A folder or a pool stands for what is in it.
     let folder = client.named("vm");
     assert_eq!([count(&folder, "self"), count(&folder, "children"), count(&folder, "all")], [2; 3]);
     let pool = client.get(&cluster, "resourcePool").unwrap().as_moref().unwrap().clone();
-    assert_eq!(machines(&off(&client, of_entity(&pool, "self"))), ["DC0_C0_RP0_VM0"]);
+    assert_eq!(machines(&off(&client, &of_entity(&pool, "self"))), ["DC0_C0_RP0_VM0"]);
 }
 
 #[test]
@@ -75,13 +75,13 @@ fn what_is_gone_is_still_found() {
     client.run(&one, args!(Destroy_Task));
     let events = client.events(of_entity(&one, "self"));
     assert_eq!(types(&events).last(), Some(&"VmRemovedEvent"));
-    assert_eq!(off(&client, of_entity(&folder, "children")).len(), 2);
+    assert_eq!(off(&client, &of_entity(&folder, "children")).len(), 2);
 }
 
 #[test]
 fn by_time() {
     let (client, ..) = client();
-    let events = off(&client, object!(EventFilterSpec {}));
+    let events = off(&client, &object!(EventFilterSpec {}));
     let times: Vec<_> = events
         .iter()
         .map(|it| it.field("createdTime").and_then(Value::as_date_time).unwrap())
@@ -89,7 +89,7 @@ fn by_time() {
     let second = Duration::from_secs(1);
     let between = |begin, end| {
         let time = object!(EventFilterSpecByTime { beginTime: begin, endTime: end });
-        machines(&off(&client, object!(EventFilterSpec { time: time }))).len()
+        machines(&off(&client, &object!(EventFilterSpec { time: time }))).len()
     };
     // Both ends belong to it.
     assert_eq!(between(Some(times[0]), Some(times[1])), 2);

@@ -14,6 +14,7 @@ fn what_is_beyond_retention_leaves_nothing_behind() {
     let client = Client::with(|config| {
         config.tasks.age = 20 * MINUTE;
         config.tasks.history_age = 60 * MINUTE;
+        config.events.age = 60 * MINUTE;
     });
     let vm = client.named("DC0_H0_VM0");
     let before = client.snapshot().len();
