@@ -182,19 +182,26 @@ fn a_host_by_itself_knows_machines_and_pools_only() {
     sim.done(&vm, method::Destroy_Task, args![]);
 }
 
+/// A walk that recurses once for each level would need more than this stack.
 #[test]
 fn what_clients_nest_deep_can_be_destroyed() {
-    let sim = Sim::new();
-    let mut folder = sim.vm_folder();
-    let mut outermost = None;
-    for _ in 0..5000 {
-        let made = sim.call(&folder, method::CreateFolder, args![name = "f"]).expect("a folder");
-        folder = made.as_ref().and_then(Value::as_moref).expect("a folder").clone();
-        outermost.get_or_insert_with(|| folder.clone());
-    }
-    let outermost = outermost.expect("folders");
-    let target = args![list = vec![outermost.clone()]];
-    sim.fails(&folder, method::MoveIntoFolder_Task, target, ty::InvalidFolder);
-    sim.done(&outermost, method::Destroy_Task, args![]);
-    assert!(!sim.snapshot().exists(&folder));
+    const LEVELS: usize = 2000;
+    let deep = || {
+        let sim = Sim::new();
+        let mut folder = sim.vm_folder();
+        let mut outermost = None;
+        for _ in 0..LEVELS {
+            let made = sim.call(&folder, method::CreateFolder, args![name = "f"]);
+            folder = made.expect("a folder").as_ref().and_then(Value::as_moref).unwrap().clone();
+            outermost.get_or_insert_with(|| folder.clone());
+        }
+        let outermost = outermost.expect("folders");
+        let target = args![list = vec![outermost.clone()]];
+        let task = sim.start(&folder, method::MoveIntoFolder_Task, target).expect("a task");
+        assert_eq!(sim.outcome(&task).fault_type(), "InvalidFolder");
+        sim.start(&outermost, method::Destroy_Task, args![]).expect("a task");
+        assert!(!sim.snapshot().exists(&folder) && !sim.snapshot().exists(&outermost));
+    };
+    let thread = std::thread::Builder::new().stack_size(LEVELS * 192).spawn(deep);
+    thread.expect("a thread").join().expect("no panic");
 }
