@@ -265,7 +265,8 @@ pub struct Delays {
 pub struct Limits {
     /// Bytes in a request's body, after decompression. Uploads of files are not bounded.
     pub body: usize,
-    /// Elements inside each other in an XML document.
+    /// Elements inside each other in an XML document. Each costs the thread that reads them some
+    /// of its stack: a debug build has room for about 400 in the usual two megabytes.
     pub xml_depth: usize,
     /// Attributes of one XML element.
     pub xml_attributes: usize,

@@ -241,8 +241,8 @@ struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Size(default().limits.body))]
     max_body: Size,
 
-    /// Most XML elements inside each other
-    #[arg(long, value_name = "N", default_value_t = default().limits.xml_depth, value_parser = values::some)]
+    /// Most XML elements inside each other, up to 1000
+    #[arg(long, value_name = "N", default_value_t = default().limits.xml_depth, value_parser = values::depth)]
     max_depth: usize,
 
     /// Most attributes of an XML element

@@ -17,6 +17,9 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::config::Config;
 use crate::simulator::{Bound, StartError};
 
+/// The workers' stacks, in bytes: reading a document takes some for each element inside another.
+const STACK: usize = 8 << 20;
+
 /// What a command line asks for.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -71,7 +74,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn run(config: &Config) -> ExitCode {
     log::start(&config.log);
     raise_file_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "cannot start the worker threads");

@@ -123,6 +123,14 @@ pub(super) fn some(text: &str) -> Result<usize, String> {
     }
 }
 
+/// How deep XML may be nested: no deeper than the workers' stacks are.
+pub(super) fn depth(text: &str) -> Result<usize, String> {
+    match some(text)? {
+        depth @ ..=1000 => Ok(depth),
+        _ => Err("expected a number from 1 to 1000".to_owned()),
+    }
+}
+
 /// A switch, in all the spellings that Go takes.
 pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
