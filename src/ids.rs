@@ -75,13 +75,14 @@ impl Ids {
         self.fraction() < probability
     }
 
-    /// `duration` made longer or shorter by up to `share` of itself; a share
-    /// of 0.5 gives something between half and one and a half.
-    pub fn jitter(&self, duration: Duration, share: f64) -> Duration {
-        if share <= 0.0 || duration.is_zero() {
+    /// `duration` made longer or shorter by chance, evenly spread, so that the
+    /// standard deviation is `variation` times the duration. A variation of 0.5
+    /// gives something between 13 % and 187 %.
+    pub fn jitter(&self, duration: Duration, variation: f64) -> Duration {
+        if variation <= 0.0 || duration.is_zero() {
             return duration;
         }
-        let factor = 1.0 + share * (2.0 * self.fraction() - 1.0);
+        let factor = 1.0 + variation * 3_f64.sqrt() * (2.0 * self.fraction() - 1.0);
         Duration::try_from_secs_f64(duration.as_secs_f64() * factor.max(0.0)).unwrap_or(duration)
     }
 
@@ -133,12 +134,16 @@ mod tests {
     fn chance_stays_in_its_bounds() {
         let ids = Ids::seeded(3);
         let second = Duration::from_secs(1);
+        let mut square = 0.0;
         for _ in 0..1000 {
             assert!((0.0..1.0).contains(&ids.fraction()));
             assert!(ids.below(10) < 10);
             let jittered = ids.jitter(second, 0.5);
-            assert!(jittered >= second / 2 && jittered <= second * 3 / 2, "{jittered:?}");
+            assert!(jittered >= second / 8 && jittered <= second * 15 / 8, "{jittered:?}");
+            let deviation = jittered.as_secs_f64() - 1.0;
+            square += deviation * deviation / 1000.0;
         }
+        assert!((0.2..0.3).contains(&square), "the variance is the square of a half: {square}");
         assert_eq!(ids.below(0), 0);
         assert!(!ids.chance(0.0) && ids.chance(1.0));
         assert_eq!(ids.jitter(second, 0.0), second);

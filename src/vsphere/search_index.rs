@@ -54,9 +54,15 @@ fn by_uuid(
         (true, false) => (ty::VirtualMachine, path!(VirtualMachine, "config.uuid")),
         (false, _) => (ty::HostSystem, path!(HostSystem, "hardware.systemInfo.uuid")),
     };
-    let plain = |text: &str| text.replace('-', "").to_ascii_lowercase();
-    let wanted = plain(uuid);
-    entities(snapshot, ty, within, |mo| plain(snapshot.text(mo, place)) == wanted)
+    entities(snapshot, ty, within, |mo| is_same_uuid(snapshot.text(mo, place), uuid))
+}
+
+/// Whether two texts are the same UUID, with hyphens or without.
+fn is_same_uuid(one: &str, other: &str) -> bool {
+    fn digits(text: &str) -> impl Iterator<Item = u8> {
+        text.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_lowercase())
+    }
+    digits(one).eq(digits(other))
 }
 
 fn find_by_dns_name(service: &Service, call: &Call) -> Answer {
