@@ -159,7 +159,8 @@ fn what_is_below_an_entity_is_what_was_when_the_task_was_made() {
     world.bury();
     check();
     // The machine goes; what it did stays where it was.
-    client.service.engine().commit(|tx| Ok(assert!(tx.remove(&world.vm)))).unwrap();
+    let removed = client.service.engine().commit(|tx| Ok(tx.remove(&world.vm)));
+    assert_eq!(removed, Ok(true));
     check();
     assert_eq!(client.matching(&by_entity(&world.vm, "self")), [1, 4]);
 }

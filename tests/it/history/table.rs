@@ -238,10 +238,10 @@ proptest! {
                     (0..u64::from(count)).for_each(|number| world.add(seed.wrapping_add(number)));
                     for at in first..world.all.len() {
                         let chance = spread(seed ^ at as u64);
-                        if chance % 8 == 0 {
+                        if chance.is_multiple_of(8) {
                             continue;
                         }
-                        if chance % 3 > 0 {
+                        if !chance.is_multiple_of(3) {
                             world.apply(at, Command::Start);
                         }
                         world.apply(at, Command::Finish(end(chance >> 8)));
