@@ -78,6 +78,8 @@ pub enum Moment {
     Created,
     /// It gave up because its time was over.
     TimedOut,
+    /// It ended, well or not.
+    Ended,
 }
 
 /// The clock and the queue, which outlive an engine until its thread has seen

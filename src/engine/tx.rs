@@ -252,6 +252,7 @@ impl<'a> Tx<'a> {
             if new.state().is_done() {
                 let next = self.tables.admission.release(id);
                 self.events.extend(next.into_iter().map(Event::Start));
+                self.tell(&new, Moment::Ended, None);
             }
             self.follow(new.parent);
         }

@@ -158,7 +158,7 @@ impl Projection for TaskProjection {
         task: &Arc<TaskRecord>,
         moment: Moment,
     ) -> Option<EventDraft> {
-        Some(events::of_task(state, task, moment))
+        events::of_task(state, task, moment)
     }
 
     fn on_events(&self, tx: &mut Transaction) {

@@ -57,16 +57,27 @@ pub(super) fn post(tx: &mut Tx<'_>, about: &MoRef, event: Object) {
     tx.post(EventDraft::new(&event, scene));
 }
 
+/// What is to be said of `event`, which happens to `about`.
+pub(super) fn draft(state: &dyn Read, about: &MoRef, event: &Object) -> EventDraft {
+    EventDraft::new(event, scene::scene(state, about))
+}
+
 /// Says that `event` has happened to the server.
 pub(super) fn post_of_server(tx: &mut Tx<'_>, event: &Object) {
     tx.post(EventDraft::new(event, scene::server()));
 }
 
-/// The event of a moment of a task.
-pub(super) fn of_task(state: &dyn Read, task: &Arc<TaskRecord>, moment: Moment) -> EventDraft {
+/// The event of a moment of a task. Of the end of one, the operation speaks
+/// itself; what began by itself has nobody else who does.
+pub(super) fn of_task(
+    state: &dyn Read,
+    task: &Arc<TaskRecord>,
+    moment: Moment,
+) -> Option<EventDraft> {
     let event = ObjectBuilder::new(match moment {
         Moment::Created => ty::TaskEvent,
         Moment::TimedOut => ty::TaskTimeoutEvent,
+        Moment::Ended => return super::scheduled::of_end(state, task),
     });
     let entity = task.entity.as_ref().filter(|mo| mo.ty().is_a(ty::ManagedEntity));
     let scene = entity.map_or_else(scene::server, |entity| {
@@ -74,5 +85,5 @@ pub(super) fn of_task(state: &dyn Read, task: &Arc<TaskRecord>, moment: Moment) 
     });
     let mut draft = EventDraft::new(&event.finish(), scene);
     draft.task = Some(Arc::clone(task));
-    draft
+    Some(draft)
 }

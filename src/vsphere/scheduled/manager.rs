@@ -1,6 +1,6 @@
 //! The methods of `ScheduledTaskManager` and `ScheduledTask`.
 
-use super::{action, all, info, is_enabled, is_running, scheduler, update};
+use super::{action, all, info, is_enabled, is_running, moments, scheduler, update};
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::ty;
@@ -34,7 +34,7 @@ fn make(service: &Service, call: &Call, object: &MoRef, slot: usize) -> Answer {
     let is_entity = object.ty().is_a(ty::ManagedEntity);
     // What is no entity belongs to the server.
     let entity = if is_entity { object } else { &service.content().root_folder };
-    let made = service.engine().commit(|tx| {
+    let made = service.commit(call, |tx| {
         if !tx.exists(object) {
             return Err(Fault::not_found(object));
         }
@@ -51,9 +51,11 @@ fn make(service: &Service, call: &Call, object: &MoRef, slot: usize) -> Answer {
         let mut info = info.edit();
         apply(service, &spec, &mut info)?;
         let none = Vec::<Value>::new;
+        let info = info.finish();
         let properties =
-            object!(ScheduledTask { value: none(), availableField: none(), info: info.finish() });
+            object!(ScheduledTask { value: none(), availableField: none(), info: &info });
         tx.insert(task.clone(), properties);
+        moments::tell(tx, &info, ty::ScheduledTaskCreatedEvent);
         tx.push_ref(&call.this, path!(ScheduledTaskManager, "scheduledTask"), &task)?;
         Ok(task)
     })?;
@@ -155,7 +157,7 @@ pub(super) fn reconfigure(service: &Service, call: &Call) -> Answer {
     let object = object.ok_or_else(|| Fault::not_found(task))?;
     let spec = checked(service, call, object, arg!(ReconfigureScheduledTask.spec))?;
     let user = Str::clone(&call.session()?.user_name);
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         refuse_running(tx, task)?;
         refuse_taken(tx, &spec, Some(task))?;
         let now = tx.now();
@@ -165,6 +167,9 @@ pub(super) fn reconfigure(service: &Service, call: &Call) -> Answer {
             info.set(const { ty::ScheduledTaskInfo.slot("lastModifiedUser") }, user);
             result = apply(service, &spec, info);
         })?;
+        if let Some(info) = info(tx, task).cloned() {
+            moments::tell(tx, &info, ty::ScheduledTaskReconfiguredEvent);
+        }
         result
     })?;
     service.schedules().wake();
@@ -172,7 +177,7 @@ pub(super) fn reconfigure(service: &Service, call: &Call) -> Answer {
 }
 
 pub(super) fn remove(service: &Service, call: &Call) -> Answer {
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         refuse_running(tx, &call.this)?;
         super::remove(tx, &call.this)
     })?;

@@ -13,6 +13,7 @@
 //! - `scheduler`, `action`: reading what a client wants
 //! - `manager`: the methods
 //! - `run`: doing it
+//! - `moments`: the events of it
 //!
 //! Choices where the documents leave one:
 //!
@@ -35,6 +36,7 @@
 
 mod action;
 mod manager;
+mod moments;
 mod next_run;
 mod run;
 mod scheduler;
@@ -44,7 +46,7 @@ use std::time::Duration;
 
 use super::dispatch::{Entry, Handler};
 use super::service::Service;
-use crate::engine::{Ticket, Weight};
+use crate::engine::{Ticket, Tx, Weight};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot, Transaction};
 use crate::path;
@@ -52,6 +54,7 @@ use crate::schema::{StaticPath, method, ty};
 use crate::task::{Reason, TaskRecord};
 use crate::value::{DateTime, MoRef, Object, ObjectBuilder, Value};
 
+pub(super) use moments::of_end;
 use next_run::Schedule;
 
 #[rustfmt::skip]
@@ -243,7 +246,7 @@ pub(super) fn follow(tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskR
 }
 
 /// Removes the scheduled tasks of objects that are gone.
-pub(super) fn forget(tx: &mut Transaction, gone: impl Fn(&MoRef) -> bool) -> Result<(), Fault> {
+pub(super) fn forget(tx: &mut Tx<'_>, gone: impl Fn(&MoRef) -> bool) -> Result<(), Fault> {
     let is_of_gone = |task: &MoRef| {
         let info = info(tx, task);
         let at = |path| info.and_then(|info| info.at(path)).and_then(Value::as_moref);
@@ -255,7 +258,10 @@ pub(super) fn forget(tx: &mut Transaction, gone: impl Fn(&MoRef) -> bool) -> Res
     leaving.iter().try_for_each(|task| remove(tx, task))
 }
 
-fn remove(tx: &mut Transaction, task: &MoRef) -> Result<(), Fault> {
+fn remove(tx: &mut Tx<'_>, task: &MoRef) -> Result<(), Fault> {
+    if let Some(info) = info(tx, task).cloned() {
+        moments::tell(tx, &info, ty::ScheduledTaskRemovedEvent);
+    }
     tx.remove_ref(&manager(), path!(ScheduledTaskManager, "scheduledTask"), task)?;
     tx.remove(task);
     Ok(())

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::action::{self, Action};
-use super::{info, is_running, update};
+use super::{info, is_running, moments, update};
 use crate::engine::{Job, Ready, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
@@ -64,7 +64,12 @@ fn run(service: &Arc<Service>, task: &MoRef, due: Option<DateTime>) -> Result<()
             Err(wrong) => fault = fault.or(Some(wrong)),
         }
     }
-    service.engine().commit(|tx| update(tx, task, |info| end(info, fault.as_ref(), result)))
+    service.engine().commit(|tx| {
+        tx.act_for(Some(&user(before)));
+        update(tx, task, |info| end(info, fault.as_ref(), result))?;
+        moments::tell_end(tx, before, fault.as_ref());
+        Ok(())
+    })
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
@@ -111,20 +116,22 @@ fn begin(
     next_info.set(const { ty::ScheduledTaskInfo.slot("result") }, None::<Value>);
     next_info
         .set(const { ty::ScheduledTaskInfo.slot("state") }, enum_value!(TaskInfoState::running));
-    let mut calls = None;
+    tx.act_for(Some(&user(&info)));
+    moments::tell(tx, &info, ty::ScheduledTaskStartedEvent);
+    let (mut calls, mut over) = (None, None);
     match work {
         Ok(Work::Tasks(tasks, fault)) => match submit(tx, &info, tasks, fault.clone()) {
             Ok(true) => {}
-            Ok(false) => end(&mut next_info, fault.as_ref(), None),
-            Err(fault) => end(&mut next_info, Some(&fault), None),
+            Ok(false) => over = Some(fault),
+            Err(fault) => over = Some(Some(fault)),
         },
-        Ok(Work::Owned(spec)) => {
-            if let Err(fault) = tx.create_task(*spec) {
-                end(&mut next_info, Some(&fault), None);
-            }
-        }
+        Ok(Work::Owned(spec)) => over = tx.create_task(*spec).err().map(Some),
         Ok(Work::Calls(list)) => calls = Some(list),
-        Err(fault) => end(&mut next_info, Some(&fault), None),
+        Err(fault) => over = Some(Some(fault)),
+    }
+    if let Some(fault) = over {
+        end(&mut next_info, fault.as_ref(), None);
+        moments::tell_end(tx, &info, fault.as_ref());
     }
     tx.set(task, path!(ScheduledTask, "info"), next_info.finish())?;
     Ok(calls)

@@ -1,0 +1,63 @@
+//! The events of a scheduled task's life.
+
+use crate::engine::Tx;
+use crate::event::EventDraft;
+use crate::fault::Fault;
+use crate::inventory::Read;
+use crate::path;
+use crate::schema::{Type, ty};
+use crate::task::{Reason, TaskRecord};
+use crate::value::{MoRef, Object, ObjectBuilder, Value};
+use crate::vsphere::events;
+
+/// Says that something has happened to the scheduled task with this info.
+pub(super) fn tell(tx: &mut Tx<'_>, info: &Object, of: Type) {
+    if let Some(entity) = entity(info) {
+        let event = event(tx, info, of).finish();
+        events::post(tx, entity, event);
+    }
+}
+
+/// Says that a run is over.
+pub(super) fn tell_end(tx: &mut Tx<'_>, info: &Object, fault: Option<&Fault>) {
+    if let Some(entity) = entity(info) {
+        let event = end(tx, info, fault);
+        events::post(tx, entity, event);
+    }
+}
+
+/// The event of the end of a task, if it is that of a run.
+pub(in crate::vsphere) fn of_end(state: &dyn Read, task: &TaskRecord) -> Option<EventDraft> {
+    let Reason::Schedule { scheduled_task, .. } = &task.reason else { return None };
+    let info = super::info(state, scheduled_task).filter(|_| task.parent.is_none())?;
+    let event = end(state, info, task.status().error());
+    Some(events::draft(state, entity(info)?, &event))
+}
+
+fn end(state: &(impl Read + ?Sized), info: &Object, fault: Option<&Fault>) -> Object {
+    let Some(fault) = fault else {
+        return event(state, info, ty::ScheduledTaskCompletedEvent).finish();
+    };
+    let mut event = event(state, info, ty::ScheduledTaskFailedEvent);
+    event.set(const { ty::ScheduledTaskFailedEvent.slot("reason") }, fault.localized());
+    event.finish()
+}
+
+fn event(state: &(impl Read + ?Sized), info: &Object, of: Type) -> ObjectBuilder {
+    let at = |path| info.at(path);
+    let task = at(path!(ScheduledTaskInfo, "scheduledTask")).and_then(Value::as_moref);
+    let name = at(path!(ScheduledTaskInfo, "name")).and_then(Value::as_str);
+    let argument = crate::object!(ScheduledTaskEventArgument {
+        name: name.unwrap_or_default(),
+        scheduledTask: task,
+    });
+    let mut event = ObjectBuilder::new(of);
+    event.set(const { ty::ScheduledTaskEvent.slot("scheduledTask") }, argument);
+    let entity = entity(info).map(|entity| events::entity_argument(state, entity));
+    event.set(const { ty::ScheduledTaskEvent.slot("entity") }, entity);
+    event
+}
+
+fn entity(info: &Object) -> Option<&MoRef> {
+    info.at(path!(ScheduledTaskInfo, "entity")).and_then(Value::as_moref)
+}
