@@ -166,6 +166,11 @@ impl<'a> Tx<'a> {
         self.tables.events.push(draft, key, self.tables.time)
     }
 
+    /// The next event of this change begins a chain of its own.
+    pub fn end_chain(&mut self) {
+        self.chain = None;
+    }
+
     /// Posts the event that tells of a moment of a task; `key` is its number,
     /// if it has one.
     pub(super) fn tell(&mut self, task: &Arc<TaskRecord>, moment: Moment, key: Option<i32>) {

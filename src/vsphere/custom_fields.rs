@@ -6,6 +6,7 @@
 
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::managed_entity::set_field;
 use super::service::Service;
 use crate::engine::Tx;
@@ -102,7 +103,7 @@ fn add(service: &Service, call: &Call) -> Answer {
         call.get(arg!(AddCustomFieldDef.fieldDefPolicy)),
         call.get(arg!(AddCustomFieldDef.fieldPolicy)),
     );
-    let field = service.engine().commit(|tx| {
+    let field = service.commit(call, |tx| {
         free_name(tx, asked, None)?;
         check_policy(tx, policies.0)?;
         check_policy(tx, policies.1)?;
@@ -119,6 +120,8 @@ fn add(service: &Service, call: &Call) -> Answer {
         let mut all = defined(tx).to_vec();
         all.push(Value::from(&field));
         write(tx, all)?;
+        let event = object!(CustomFieldDefAddedEvent { fieldKey: key, name: asked });
+        events::post_of_server(tx, &event);
         Ok(field)
     })?;
     service.touch_all();
@@ -128,6 +131,37 @@ fn add(service: &Service, call: &Call) -> Answer {
 fn write(tx: &mut Tx<'_>, fields: Vec<Value>) -> Result<(), Fault> {
     let fields = Array::new(ty::CustomFieldDef, fields);
     tx.set(&manager(), path!(CustomFieldsManager, "field"), fields)
+}
+
+/// Gives a custom field of an entity a value, as somebody wants it.
+pub(super) fn change_field(
+    tx: &mut Tx<'_>,
+    entity: &MoRef,
+    key: i32,
+    value: &str,
+) -> Result<(), Fault> {
+    let name = name(find(tx, key)?).unwrap_or_default().to_owned();
+    let held = tx.at(entity, path!(ExtensibleManagedObject, "value")).map(Value::items);
+    let held =
+        held.unwrap_or_default().iter().filter_map(Value::as_object).find(|held| {
+            held.at(path!(CustomFieldValue, "key")).and_then(Value::as_i32) == Some(key)
+        });
+    let before = held.and_then(|held| held.field("value")).and_then(Value::as_str);
+    let before = before.map(str::to_owned);
+    set_field(tx, entity, key, value)?;
+    if !entity.ty().is_a(ty::ManagedEntity) {
+        return Ok(());
+    }
+    let argument = events::entity_argument(tx, entity);
+    let event = object!(CustomFieldValueChangedEvent {
+        entity: argument,
+        fieldKey: key,
+        name: name,
+        value: value,
+        prevState: before,
+    });
+    events::post(tx, entity, event);
+    Ok(())
 }
 
 /// The definition with the key.
@@ -142,8 +176,10 @@ fn asked_key(call: &Call, slot: usize) -> Result<i32, Fault> {
 
 fn remove(service: &Service, call: &Call) -> Answer {
     let wanted = asked_key(call, arg!(RemoveCustomFieldDef.key))?;
-    service.engine().commit(|tx| {
-        find(tx, wanted)?;
+    service.commit(call, |tx| {
+        let name = name(find(tx, wanted)?).unwrap_or_default().to_owned();
+        let event = object!(CustomFieldDefRemovedEvent { fieldKey: wanted, name: name });
+        events::post_of_server(tx, &event);
         let has_it = |object: &Object| {
             let held = object.at(path!(ExtensibleManagedObject, "value")).map(Value::items);
             held.unwrap_or_default().iter().filter_map(Value::as_object).any(|held| {
@@ -168,8 +204,8 @@ fn remove(service: &Service, call: &Call) -> Answer {
 fn rename(service: &Service, call: &Call) -> Answer {
     let wanted = asked_key(call, arg!(RenameCustomFieldDef.key))?;
     let asked = call.text(arg!(RenameCustomFieldDef.name));
-    service.engine().commit(|tx| {
-        find(tx, wanted)?;
+    service.commit(call, |tx| {
+        let name = name(find(tx, wanted)?).unwrap_or_default().to_owned();
         free_name(tx, asked, Some(wanted))?;
         let slot = const { ty::CustomFieldDef.slot("name") };
         let renamed = |field: &Value| match field.as_object() {
@@ -177,7 +213,11 @@ fn rename(service: &Service, call: &Call) -> Answer {
             _ => field.clone(),
         };
         let all = defined(tx).iter().map(renamed).collect();
-        write(tx, all)
+        write(tx, all)?;
+        let event =
+            object!(CustomFieldDefRenamedEvent { fieldKey: wanted, name: name, newName: asked });
+        events::post_of_server(tx, &event);
+        Ok(())
     })?;
     service.touch_all();
     Ok(None)
@@ -188,14 +228,14 @@ fn set(service: &Service, call: &Call) -> Answer {
     let entity =
         call.moref(arg!(SetField.entity)).ok_or_else(|| Fault::invalid_argument("entity"))?;
     let value = call.text(arg!(SetField.value));
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         if !tx.exists(entity) {
             return Err(Fault::not_found(entity));
         }
         if !applies(find(tx, wanted)?, entity.ty()) {
             return Err(Fault::invalid_argument("entity"));
         }
-        set_field(tx, entity, wanted, value)
+        change_field(tx, entity, wanted, value)
     })?;
     Ok(None)
 }

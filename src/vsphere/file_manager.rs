@@ -7,6 +7,7 @@
 use super::call::{Call, arg};
 use super::datastore_path::{DatastorePath, invalid_path};
 use super::dispatch::{Answer, Entry, Handler};
+use super::events;
 use super::files::{self, All};
 use super::left_files;
 use super::operation::Operation;
@@ -139,6 +140,13 @@ impl Job for Delete {
                 tx.remove(object);
             }
         }
+        let datastore = events::argument(tx, &self.place.datastore);
+        let event = object!(DatastoreFileDeletedEvent {
+            datastore: datastore,
+            targetFile: self.place.path.to_string(),
+            succeeded: true,
+        });
+        events::post(tx, &self.place.datastore, event);
         Ok(None)
     }
 }
@@ -256,6 +264,27 @@ impl Job for Transfer {
                 None => files::make(tx, &self.to.datastore, &path, entry.kind, entry.size),
             }
         }
+        let datastore = events::argument(tx, &self.to.datastore);
+        let source = events::argument(tx, &self.from.datastore);
+        let (target, file) = (self.to.path.to_string(), self.from.path.to_string());
+        let event = if self.moves {
+            object!(DatastoreFileMovedEvent {
+                datastore: datastore,
+                targetFile: target,
+                succeeded: true,
+                sourceDatastore: source,
+                sourceFile: file,
+            })
+        } else {
+            object!(DatastoreFileCopiedEvent {
+                datastore: datastore,
+                targetFile: target,
+                succeeded: true,
+                sourceDatastore: source,
+                sourceFile: file,
+            })
+        };
+        events::post(tx, &self.to.datastore, event);
         Ok(None)
     }
 }

@@ -3,6 +3,7 @@
 
 use super::call::{Call, arg};
 use super::containment;
+use super::custom_fields;
 use super::dispatch::{Answer, Entry, Handler};
 use super::events;
 use super::names;
@@ -133,16 +134,7 @@ fn set_custom_value(service: &Service, call: &Call) -> Answer {
             is_it.then(|| field.at(path!(CustomFieldDef, "key"))?.as_i32()).flatten()
         });
         let key = key.ok_or_else(|| Fault::invalid_argument("key"))?;
-        set_field(tx, &call.this, key, value)?;
-        let entity = events::entity_argument(tx, &call.this);
-        let event = object!(CustomFieldValueChangedEvent {
-            entity: entity,
-            fieldKey: key,
-            name: name,
-            value: value,
-        });
-        events::post(tx, &call.this, event);
-        Ok(())
+        custom_fields::change_field(tx, &call.this, key, value)
     })?;
     Ok(None)
 }

@@ -157,6 +157,7 @@ impl Service {
             idle_watch: Mutex::new(false),
             config,
         });
+        events::life::started(&service.engine)?;
         service.schedules.resume()?;
         Ok(service)
     }

@@ -9,6 +9,7 @@ use super::events;
 use super::service::Service;
 use super::session::{NewSession, Session};
 use crate::fault::Fault;
+use crate::inventory::Read;
 use crate::object;
 use crate::path;
 use crate::schema::{method, ty};
@@ -150,7 +151,9 @@ fn enter(service: &Service, user: &str) -> Result<(), Fault> {
 
 fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: bool) -> Answer {
     if !extension {
-        enter(service, user)?;
+        enter(service, user).inspect_err(|_| {
+            events::sessions::kept_out(service.engine(), user, &call.caller.address);
+        })?;
     }
     let session = service.begin_session(NewSession {
         key: service.ids().session_key().into(),
@@ -176,7 +179,7 @@ fn locale(service: &Service, call: &Call, slot: usize) -> Result<Str, Fault> {
         return Ok(Str::from("en"));
     }
     let snapshot = service.engine().snapshot();
-    let supported = crate::inventory::Read::at(
+    let supported = Read::at(
         &*snapshot,
         &service.content().session_manager,
         path!(SessionManager, "supportedLocaleList"),
@@ -264,6 +267,12 @@ fn set_locale(service: &Service, call: &Call) -> Answer {
 fn update_message(service: &Service, call: &Call) -> Answer {
     let message = call.text(arg!(UpdateServiceMessage.message));
     let manager: &MoRef = &call.this;
-    service.engine().commit(|tx| tx.set(manager, path!(SessionManager, "message"), message))?;
+    service.commit(call, |tx| {
+        let before = tx.text(manager, path!(SessionManager, "message")).to_owned();
+        tx.set(manager, path!(SessionManager, "message"), message)?;
+        let event = object!(GlobalMessageChangedEvent { message: message, prevMessage: before });
+        events::post_of_server(tx, &event);
+        Ok(())
+    })?;
     Ok(None)
 }

@@ -4,5 +4,6 @@
 mod chains;
 mod collectors;
 mod filters;
+mod operations;
 mod posting;
 mod world;

@@ -14,6 +14,7 @@
 //! - `access`: one caller in one state
 //! - `needs`, `machine`: what a call needs
 //! - `roles`, `permissions`, `privileges`: the methods
+//! - `told`: the events that changes are told by
 //!
 //! Without a configuration everyone is an administrator whom no permission
 //! says otherwise of, and checks cost one look at the policy. An entity that a
@@ -34,6 +35,7 @@ mod permissions;
 mod policy;
 mod privileges;
 mod roles;
+mod told;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -270,6 +272,7 @@ impl Authorization {
     fn change<T>(
         &self,
         service: &Service,
+        call: &Call,
         edit: impl FnOnce(&Policy, &mut Draft) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let guard = self.change.lock().unwrap_or_else(PoisonError::into_inner);
@@ -283,7 +286,11 @@ impl Authorization {
                 "There would be no administrator on the root folder.",
             ));
         }
-        service.engine().commit(|tx| self.write(tx, &policy, &draft))?;
+        service.commit(call, |tx| {
+            self.write(tx, &policy, &draft)?;
+            told::changes(tx, &policy, &draft);
+            Ok(())
+        })?;
         self.publish(&policy, draft);
         drop(guard);
         service.touch_all();

@@ -173,7 +173,7 @@ fn is_known(policy: &Policy, grant: &Grant) -> bool {
 pub(super) fn set(service: &Service, call: &Call) -> Answer {
     let on = holder(service, call, arg!(SetEntityPermissions.entity))?;
     let grants = listed(service, call, on, arg!(SetEntityPermissions.permission))?;
-    service.authorization().change(service, |_, draft| {
+    service.authorization().change(service, call, |_, draft| {
         for grant in grants {
             draft.set(on, grant);
         }
@@ -186,7 +186,7 @@ pub(super) fn set(service: &Service, call: &Call) -> Answer {
 pub(super) fn reset(service: &Service, call: &Call) -> Answer {
     let on = holder(service, call, arg!(ResetEntityPermissions.entity))?;
     let grants = listed(service, call, on, arg!(ResetEntityPermissions.permission))?;
-    service.authorization().change(service, |_, draft| {
+    service.authorization().change(service, call, |_, draft| {
         draft.put(on, Vec::new());
         for grant in grants {
             draft.set(on, grant);
@@ -200,7 +200,7 @@ pub(super) fn remove(service: &Service, call: &Call) -> Answer {
     let on = holder(service, call, arg!(RemoveEntityPermission.entity))?;
     let user = call.text(arg!(RemoveEntityPermission.user));
     let group = call.flag(arg!(RemoveEntityPermission.isGroup));
-    service.authorization().change(service, |policy, draft| {
+    service.authorization().change(service, call, |policy, draft| {
         let who = policy.directory.account(user);
         let held = draft.on(on).iter().find(|grant| grant.is_for(&who, group)).cloned();
         let held = held.ok_or_else(|| {
@@ -221,7 +221,7 @@ pub(super) fn remove(service: &Service, call: &Call) -> Answer {
 pub(super) fn merge(service: &Service, call: &Call) -> Answer {
     let from = role_id(call, arg!(MergePermissions.srcRoleId))?;
     let to = role_id(call, arg!(MergePermissions.dstRoleId))?;
-    service.authorization().change(service, |policy, draft| {
+    service.authorization().change(service, call, |policy, draft| {
         for id in [from, to] {
             let role = policy.roles.get(&id).ok_or_else(|| no_such_role(id))?;
             privileges::must_hold(service, call, &policy.root, &role.privileges)?;

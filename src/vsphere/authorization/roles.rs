@@ -118,7 +118,7 @@ pub(super) fn add(service: &Service, call: &Call) -> Answer {
     let unknown = |_: &str| Fault::invalid_argument("privIds");
     let privileges = listed(authorization, call, arg!(AddAuthorizationRole.privIds), unknown)?;
     may_give(service, call, &privileges)?;
-    let id = authorization.change(service, |policy, draft| {
+    let id = authorization.change(service, call, |policy, draft| {
         let name = checked_name(policy, call, arg!(AddAuthorizationRole.name), None)?;
         Ok(draft.add_role(name, privileges))
     })?;
@@ -137,7 +137,7 @@ pub(super) fn update(service: &Service, call: &Call) -> Answer {
     let unknown =
         |id: &str| Fault::of(ty::NotFound, format!("The privilege '{id}' could not be found."));
     let privileges = listed(authorization, call, arg!(UpdateAuthorizationRole.privIds), unknown)?;
-    authorization.change(service, |policy, draft| {
+    authorization.change(service, call, |policy, draft| {
         let role = changeable(policy, id)?;
         let name = checked_name(policy, call, arg!(UpdateAuthorizationRole.newName), Some(id))?;
         let privileges = complete(privileges);
@@ -154,7 +154,7 @@ pub(super) fn remove(service: &Service, call: &Call) -> Answer {
     let id = role_id(call, arg!(RemoveAuthorizationRole.roleId))?;
     let fail_if_used = call.flag(arg!(RemoveAuthorizationRole.failIfUsed));
     let snapshot = service.engine().snapshot();
-    service.authorization().change(service, |policy, draft| {
+    service.authorization().change(service, call, |policy, draft| {
         changeable(policy, id)?;
         for (entity, grants) in &policy.grants {
             if !grants.iter().any(|grant| grant.role == id) {

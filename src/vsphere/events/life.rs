@@ -1,13 +1,45 @@
 //! What comes into the inventory, changes its name or shape, and leaves: the
 //! events that several operations have in common.
 
-use super::{argument, changes, post};
-use crate::engine::Tx;
+use super::{argument, changes, post, post_of_server};
+use crate::engine::{Engine, Tx};
+use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::object;
 use crate::path;
 use crate::schema::ty;
 use crate::value::{MoRef, Object, Value};
+use crate::vsphere::vm::state;
+
+/// Of more machines than this it is not told how they came into being.
+const TOLD: usize = 1000;
+
+/// The server has started, with the machines that it found: each was created
+/// and perhaps started, by nobody in particular.
+pub(in crate::vsphere) fn started(engine: &Engine) -> Result<(), Fault> {
+    let snapshot = engine.snapshot();
+    let machines = snapshot.of_type(ty::VirtualMachine).map(|(vm, _)| vm);
+    let mut machines: Vec<&MoRef> = machines.take(TOLD + 1).collect();
+    if machines.len() > TOLD {
+        machines.clear();
+    }
+    // By their numbers.
+    machines.sort_by_key(|vm| (vm.id().len(), vm.id()));
+    engine.commit(|tx| {
+        post_of_server(tx, &object!(ServerStartedSessionEvent {}));
+        for vm in machines {
+            tx.end_chain();
+            post(tx, vm, object!(VmBeingCreatedEvent {}));
+            identified(tx, vm);
+            post(tx, vm, object!(VmCreatedEvent {}));
+            if state::power(tx, vm) == state::ON {
+                post(tx, vm, object!(VmStartingEvent {}));
+                post(tx, vm, object!(VmPoweredOnEvent {}));
+            }
+        }
+        Ok(())
+    })
+}
 
 /// A machine has got its identities.
 pub(in crate::vsphere) fn identified(tx: &mut Tx<'_>, vm: &MoRef) {

@@ -177,7 +177,7 @@ fn about(tx: &Tx<'_>, event: &Object) -> Result<Option<MoRef>, Fault> {
         let text = |path| event.at(path).and_then(Value::as_str).unwrap_or_default();
         let kind = crate::schema::Type::by_name(text(path!(EventEx, "objectType")));
         let mo = kind.map(|kind| MoRef::new(kind, text(path!(EventEx, "objectId"))));
-        about = mo.filter(|mo| tx.exists(mo));
+        about = mo.filter(|mo| mo.ty().is_a(ty::ManagedEntity) && tx.exists(mo));
     }
     Ok(about)
 }

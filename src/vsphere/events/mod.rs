@@ -12,7 +12,7 @@
 //! `TaskEvent` of its task, and has the chain's number.
 //!
 //! - `scene`: the objects around what an event is about
-//! - `life`, `changes`: events that several operations have in common
+//! - `life`, `moves`, `changes`: events that several operations have in common
 //! - `sessions`: who came and went
 //! - `manager`, `collector`: the managed objects; `filter`: which events somebody
 //!   wants; `arguments`: what events of a type can say
@@ -26,6 +26,7 @@ mod filter;
 mod format;
 pub(super) mod life;
 pub(super) mod manager;
+pub(super) mod moves;
 mod scene;
 pub(super) mod sessions;
 

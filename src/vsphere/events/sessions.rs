@@ -32,6 +32,11 @@ pub(in crate::vsphere) fn ended(engine: &Engine, session: &Session) {
     tell(engine, &session.user_name, &event);
 }
 
+/// Somebody who may see nothing did not get in.
+pub(in crate::vsphere) fn kept_out(engine: &Engine, user: &str, address: &Str) {
+    tell(engine, &user.into(), &object!(NoAccessUserEvent { ipAddress: address }));
+}
+
 /// Somebody did not get in.
 pub(in crate::vsphere) fn refused(engine: &Engine, user: &str, address: &Str) {
     tell(engine, &user.into(), &object!(BadUsernameSessionEvent { ipAddress: address }));

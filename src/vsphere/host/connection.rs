@@ -4,15 +4,16 @@
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::path;
 use crate::schema::{method, ty};
 use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::vm::state;
 use crate::vsphere::{model, placement};
+use crate::{object, path};
 
 pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::HostSystem, method::DisconnectHost_Task, Handler::Task(disconnect)),
@@ -66,6 +67,7 @@ impl Job for Disconnect {
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         set_connection(tx, &self.host, "disconnected")?;
+        events::post(tx, &self.host, object!(HostDisconnectedEvent { reason: "userRequest" }));
         Ok(None)
     }
 }
@@ -91,7 +93,12 @@ impl Job for Reconnect {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         self.check(tx)?;
         set_connection(tx, &self.host, CONNECTED)?;
+        events::post(tx, &self.host, object!(HostConnectedEvent {}));
         Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, _: &Fault) {
+        events::post(tx, &self.host, object!(HostReconnectionFailedEvent {}));
     }
 }
 
@@ -126,11 +133,20 @@ impl Job for Halt {
         for vm in tx.morefs(&self.host, path!(HostSystem, "vm")) {
             if state::power(tx, &vm) == state::ON {
                 model::vm::set_power(tx, &vm, state::OFF, None, now)?;
+                events::post(tx, &vm, object!(VmPoweredOffEvent {}));
             }
         }
         tx.set(&self.host, path!(HostSystem, "runtime.bootTime"), now)?;
         let next = if self.stays_off { "notResponding" } else { CONNECTED };
+        let reason = if self.stays_off { "shutdown" } else { "reboot" };
+        events::post(tx, &self.host, object!(HostShutdownEvent { reason: reason }));
         set_connection(tx, &self.host, next)?;
+        let after = if self.stays_off {
+            object!(HostConnectionLostEvent {})
+        } else {
+            object!(HostConnectedEvent {})
+        };
+        events::post(tx, &self.host, after);
         Ok(None)
     }
 }

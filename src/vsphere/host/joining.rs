@@ -14,6 +14,7 @@ use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::containment;
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::folder::require_kind;
 use crate::vsphere::model::folder::FolderKind;
 use crate::vsphere::model::host::NewHost;
@@ -113,10 +114,17 @@ impl Job for Join {
         equip(tx, &host, &compute)?;
         tx.push_ref(&compute, path!(ComputeResource, "host"), &host)?;
         model::compute::refresh(tx, &compute)?;
-        if !self.connected {
+        events::post(tx, &host, object!(HostAddedEvent {}));
+        if self.connected {
+            events::post(tx, &host, object!(HostConnectedEvent {}));
+        } else {
             set_connection(tx, &host, "disconnected")?;
         }
         Ok(Some(if alone { compute } else { host }.into()))
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, _: &Fault) {
+        events::post(tx, &self.place, object!(HostAddFailedEvent { hostname: &self.name }));
     }
 }
 

@@ -5,17 +5,18 @@ use super::{config, folder, machines, set_state};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::path;
 use crate::schema::ty;
 use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::Answer;
+use crate::vsphere::events;
 use crate::vsphere::folder::require_kind;
 use crate::vsphere::model::folder::FolderKind;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::vm::{create as machine, registration};
 use crate::vsphere::{model, names, placement, removal, resource_pool};
+use crate::{object, path};
 
 /// A vApp to be made.
 pub(super) struct NewApp<'a> {
@@ -43,7 +44,7 @@ pub(super) fn create(service: &Service, call: &Call) -> Answer {
         name: call.text(arg!(CreateVApp.name)),
         resources: Some(resources),
     };
-    let made = service.engine().commit(|tx| {
+    let made = service.commit(call, |tx| {
         let app = insert(tx, &new)?;
         config::apply(tx, &app, spec)?;
         Ok(app)
@@ -87,6 +88,8 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: &NewApp<'_>) -> Result<MoRef, Fault> 
         tx.set(&app, path!(VirtualApp, "parentFolder"), folder)?;
         tx.push_ref(folder, path!(Folder, "childEntity"), &app)?;
     }
+    let (pool, into) = (events::argument(tx, &app), events::argument(tx, parent));
+    events::post(tx, &app, object!(ResourcePoolCreatedEvent { resourcePool: pool, parent: into }));
     Ok(app)
 }
 

@@ -20,6 +20,7 @@ use crate::value::{DateTime, MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::folder::{free_child_name, require_kind};
 use crate::vsphere::model::Catalog;
 use crate::vsphere::model::device::{connectable, key};
@@ -104,6 +105,12 @@ pub(in crate::vsphere) struct Clone {
 impl Clone {
     fn flag(&self, path: &StaticPath) -> bool {
         at(&self.spec, path).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// Whether a machine is made from a template.
+    fn deploys(&self, tx: &Tx<'_>) -> bool {
+        state::is_template(tx, &self.source)
+            && !self.flag(path!(VirtualMachineCloneSpec, "template"))
     }
 
     /// The configuration to copy: the machine's, or that of a snapshot.
@@ -330,17 +337,57 @@ impl Clone {
 impl Job for Clone {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
         state::refuse_busy(tx, &self.source)?;
-        self.plan(tx).map(drop)
+        let plan = self.plan(tx)?;
+        // What is deployed is told of itself, once it is there.
+        if !self.deploys(tx) {
+            let (folder, host) =
+                (events::argument(tx, &self.folder), events::argument(tx, &plan.host));
+            let event = object!(VmBeingClonedEvent {
+                destFolder: folder,
+                destName: &self.name,
+                destHost: host,
+            });
+            events::post(tx, &self.source, event);
+        }
+        Ok(())
     }
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let new = self.plan(tx)?;
         let is_machine = new.pool.is_some();
+        let deploys = self.deploys(tx);
         let (vm, now) = (registry::insert(tx, &self.catalog, &new)?, tx.now());
+        let source = events::argument(tx, &self.source);
+        if deploys {
+            events::post(tx, &vm, object!(VmBeingDeployedEvent { srcTemplate: source.clone() }));
+        }
+        events::life::identified(tx, &vm);
+        let made = if deploys {
+            object!(VmDeployedEvent { srcTemplate: source })
+        } else {
+            object!(VmClonedEvent { sourceVm: source })
+        };
+        events::post(tx, &vm, made);
         if is_machine && self.flag(path!(VirtualMachineCloneSpec, "powerOn")) {
+            events::post(tx, &vm, object!(VmStartingEvent {}));
             model::vm::set_power(tx, &vm, state::ON, None, now)?;
+            events::post(tx, &vm, object!(VmPoweredOnEvent {}));
         }
         Ok(Some(vm.into()))
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        let reason = fault.localized();
+        let host = self.host.clone().or_else(|| state::host(tx, &self.source).ok());
+        let (folder, host) =
+            (events::argument(tx, &self.folder), host.and_then(|host| events::argument(tx, &host)));
+        let event = object!(VmCloneFailedEvent {
+            destFolder: folder,
+            destName: &self.name,
+            destHost: host,
+            reason: reason,
+        });
+        events::post(tx, &self.source, event);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::{method, ty};
-use crate::value::{EnumValue, MoRef, Value};
+use crate::value::{EnumValue, MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
 use crate::vsphere::events;
@@ -245,14 +245,21 @@ fn ask_guest(service: &Service, call: &Call, to: EnumValue) -> Answer {
     Ok(None)
 }
 
+/// What is said when a machine has come into a power state.
+pub(in crate::vsphere) fn arrived(power: EnumValue) -> Object {
+    match power {
+        OFF => object!(VmPoweredOffEvent {}),
+        SUSPENDED => object!(VmSuspendedEvent {}),
+        _ => object!(VmPoweredOnEvent {}),
+    }
+}
+
 /// Takes a running machine to another state; to the same by a restart.
 fn leave(tx: &mut Tx<'_>, vm: &MoRef, to: EnumValue) -> Result<(), Fault> {
     let now = tx.now();
     if to != ON {
         model::vm::set_power(tx, vm, to, None, now)?;
-        let off = to == OFF;
-        let left = if off { object!(VmPoweredOffEvent {}) } else { object!(VmSuspendedEvent {}) };
-        events::post(tx, vm, left);
+        events::post(tx, vm, arrived(to));
         return Ok(());
     }
     tx.set(vm, path!(VirtualMachine, "runtime.bootTime"), now)?;

@@ -15,11 +15,12 @@ use crate::value::{EnumValue, MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::dispatch::{Entry, Handler};
+use crate::vsphere::events::moves::{Origin, Way};
 use crate::vsphere::model::device::key;
 use crate::vsphere::model::folder::FolderKind;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
-use crate::vsphere::{folder, model, names, placement};
+use crate::vsphere::{events, folder, model, names, placement};
 use crate::{object, path};
 
 pub(in crate::vsphere) const METHODS: &[Entry] = &[
@@ -123,7 +124,7 @@ fn begin(service: &Service, call: &Call, target: Target, prefix: &str) -> Result
     {
         return Err(wrong("host"));
     }
-    let job = Relocate { vm: call.this.clone(), target };
+    let job = Relocate { vm: call.this.clone(), target, by_drs: false };
     Ok(Operation::new(job).cancelable())
 }
 
@@ -132,6 +133,8 @@ fn begin(service: &Service, call: &Call, target: Target, prefix: &str) -> Result
 pub(in crate::vsphere) struct Relocate {
     vm: MoRef,
     target: Target,
+    /// Whether DRS has it so.
+    by_drs: bool,
 }
 
 /// Everything about a machine that a relocation can change.
@@ -142,9 +145,19 @@ struct Plan {
 }
 
 impl Relocate {
-    /// Takes a machine to another host of its compute resource.
+    /// Takes a machine to another host of its compute resource, because DRS
+    /// has it so.
     pub(in crate::vsphere) fn to_host(vm: MoRef, host: MoRef) -> Self {
-        Self { vm, target: Target { host: Some(host), ..Target::default() } }
+        Self { vm, target: Target { host: Some(host), ..Target::default() }, by_drs: true }
+    }
+
+    fn way(&self) -> Way {
+        let files = self.target.datastore.is_some() || !self.target.disks.is_empty();
+        match (files, self.by_drs) {
+            (true, _) => Way::Relocation,
+            (false, true) => Way::ByDrs,
+            (false, false) => Way::Migration,
+        }
     }
 
     fn plan(&self, tx: &mut Tx<'_>) -> Result<Plan, Fault> {
@@ -269,7 +282,10 @@ fn with_file(tx: &Tx<'_>, disk: &Object, held: &DatastorePath, to: &MoRef) -> Ob
 
 impl Job for Relocate {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
-        self.plan(tx).map(drop)
+        let plan = self.plan(tx)?;
+        let files = self.target.datastore.as_ref();
+        events::moves::begun(tx, &self.vm, self.way(), &plan.host, files);
+        Ok(())
     }
 
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
@@ -277,6 +293,7 @@ impl Job for Relocate {
         let app = pool.clone().filter(|pool| pool.ty().is_a(ty::VirtualApp));
         let now = tx.now();
         let before = state::config(tx, &self.vm)?;
+        let from = Origin::of(tx, &self.vm)?;
         snapshot::follow(tx, &self.vm, &before, &config)?;
         model::vm::change(tx, &self.vm, now, |machine| {
             let slot = const { ty::VirtualMachine.slot("runtime") };
@@ -293,6 +310,11 @@ impl Job for Relocate {
             }
             Ok(())
         })?;
+        events::moves::done(tx, &self.vm, self.way(), from);
         Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        events::moves::failed(tx, &self.vm, self.way(), self.target.host.as_ref(), fault);
     }
 }

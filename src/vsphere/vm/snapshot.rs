@@ -14,6 +14,7 @@ use crate::schema::{method, ty};
 use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::{model, placement};
@@ -370,7 +371,11 @@ impl Job for Revert {
         write(tx, vm, &tree, Some(next.finish()), None)?;
         let power = self.power(&node);
         let host = self.host.as_ref().filter(|_| power == ON);
+        let before = state::power(tx, vm);
         model::vm::set_power(tx, vm, power, host, now)?;
+        if power != before {
+            events::post(tx, vm, super::power::arrived(power));
+        }
         Ok(None)
     }
 }

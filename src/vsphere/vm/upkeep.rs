@@ -9,6 +9,7 @@ use crate::schema::{method, ty};
 use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::model;
 use crate::vsphere::model::environment;
 use crate::vsphere::operation::Operation;
@@ -81,6 +82,7 @@ impl Job for Upgrade {
                 "The virtual machine is already at this or a newer hardware version.",
             ));
         }
+        events::post(tx, &self.vm, object!(VmUpgradingEvent { version: &self.version }));
         Ok(())
     }
 
@@ -92,6 +94,11 @@ impl Job for Upgrade {
         super::spec::stamp(&mut next, &config, now);
         tx.set(&self.vm, path!(VirtualMachine, "config"), next.finish())?;
         model::vm::refresh(tx, &self.vm, now)?;
+        events::post(tx, &self.vm, object!(VmUpgradeCompleteEvent { version: &self.version }));
         Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, _: &Fault) {
+        events::post(tx, &self.vm, object!(VmUpgradeFailedEvent {}));
     }
 }

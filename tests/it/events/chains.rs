@@ -324,6 +324,7 @@ fn sessions_are_told() {
     client.call(&manager, args!(TerminateSession, sessionId: ids)).unwrap();
     let events = client.events(object!(EventFilterSpec { eventTypeId: vec!["SessionEvent"] }));
     let expected = [
+        "ServerStartedSessionEvent",
         "UserLoginSessionEvent",
         "BadUsernameSessionEvent",
         "UserLoginSessionEvent",
@@ -332,8 +333,8 @@ fn sessions_are_told() {
         "UserLogoutSessionEvent",
     ];
     assert_eq!(types(&events), expected);
-    assert_eq!(message(&events[0]), "User tester@192.0.2.7 logged in as tests");
-    assert_eq!(text(&events[4], "sessionId"), key.as_str());
+    assert_eq!(message(&events[1]), "User tester@192.0.2.7 logged in as tests");
+    assert_eq!(text(&events[5], "sessionId"), key.as_str());
     let logout = first(&events, ty::UserLogoutSessionEvent);
     assert_eq!(text(logout, "sessionId"), key.as_str());
     assert!(message(logout).starts_with("User tester@192.0.2.7 logged out after 0 calls since "));
@@ -347,6 +348,7 @@ fn idle_sessions_are_told_to_have_ended() {
     let events = other.events(object!(EventFilterSpec { eventTypeId: vec!["SessionEvent"] }));
     let users: Vec<_> = events.iter().map(|it| (it.ty().name(), text(it, "userName"))).collect();
     let expected = [
+        ("ServerStartedSessionEvent", ""),
         ("UserLoginSessionEvent", "tester"),
         ("UserLogoutSessionEvent", "tester"),
         ("UserLoginSessionEvent", "other"),
