@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::changelog::{Change, ChangeKind};
-use super::snapshot::{Companion, Objects, Read, Snapshot};
+use super::snapshot::{Companion, Hasher, Objects, Read, Snapshot};
 use crate::fault::Fault;
 use crate::schema::{StaticPath, Type};
 use crate::value::{IntoSlot, MoRef, Object, Value};
@@ -19,7 +19,7 @@ pub struct Transaction {
     companion: Companion,
     companion_is_new: bool,
     changes: Vec<Change>,
-    touched: HashMap<MoRef, usize>,
+    touched: HashMap<MoRef, usize, Hasher>,
     next_id: u64,
 }
 
@@ -31,7 +31,7 @@ impl Transaction {
             companion: base.companion.clone(),
             companion_is_new: false,
             changes: Vec::new(),
-            touched: HashMap::new(),
+            touched: HashMap::default(),
             next_id,
         }
     }

@@ -85,29 +85,43 @@ pub enum TimeKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// Those that no user asked for, but the system, an alarm or a schedule.
-    pub system: bool,
-    /// Those of these users, in lower case; when not set, of every user.
-    pub users: Option<Vec<String>>,
+    system: bool,
+    /// Those of these users, folded; when not set, of every user.
+    users: Option<Vec<Str>>,
+}
+
+/// A user's name as it is compared: letter case does not matter.
+pub(super) fn folded(name: &Str) -> Str {
+    let lower = name.to_lowercase();
+    if lower == name.as_str() { name.clone() } else { Str::from(lower) }
 }
 
 impl UserFilter {
     /// Of the system, and of users by their names; letter case does not matter.
     pub fn new<'a>(system: bool, users: Option<impl IntoIterator<Item = &'a str>>) -> Self {
-        let users = users.map(|users| users.into_iter().map(str::to_lowercase).collect());
-        Self { system, users }
+        let fold = |name: &str| folded(&Str::from(name));
+        Self { system, users: users.map(|users| users.into_iter().map(fold).collect()) }
     }
 
     /// Whether a task with this reason matches. Of the system and a list of
     /// users, either will do.
     pub fn matches(&self, reason: &Reason) -> bool {
-        match (reason.user(), &self.users) {
+        self.matches_folded(reason.user().map(folded).as_ref())
+    }
+
+    pub(super) fn matches_folded(&self, user: Option<&Str>) -> bool {
+        match (user, &self.users) {
             (None, _) => self.system,
             (Some(_), None) => true,
-            (Some(name), Some(users)) => {
-                let name = name.to_lowercase();
-                users.contains(&name)
-            }
+            (Some(name), Some(users)) => users.contains(name),
         }
+    }
+
+    /// The folded users that match, nobody for the system; nothing if they
+    /// are not listed.
+    pub(super) fn listed(&self) -> Option<Vec<Option<Str>>> {
+        let system = self.system.then_some(None);
+        Some(self.users.as_ref()?.iter().cloned().map(Some).chain(system).collect())
     }
 }
 
@@ -148,7 +162,8 @@ impl TaskFilter {
             && self.matches_event_chain(task.event_chain_id)
             && self.matches_parent(task.parent)
             && self.matches_root(task.root)
-            && self.matches_reason(&task.reason)
+            && self.matches_cause(&task.reason)
+            && wants(&self.user, |user| user.matches(&task.reason))
             && wants(&self.entity, |of| of.matches(task.entity.as_ref(), &task.above))
             && self.matches_activation(task.activation_id.as_ref())
             && self.matches_tag(task.change_tag.as_ref())
@@ -166,22 +181,16 @@ impl TaskFilter {
         wants(&self.roots, |keys| root.is_some_and(|root| keys.contains(&root)))
     }
 
-    /// Whether user, alarm and scheduled task are as wanted.
-    pub(super) fn matches_reason(&self, reason: &Reason) -> bool {
+    /// Whether alarm and scheduled task are as wanted.
+    pub(super) fn matches_cause(&self, reason: &Reason) -> bool {
         let alarm = if let Reason::Alarm { alarm, .. } = reason { Some(alarm) } else { None };
         let schedule = if let Reason::Schedule { scheduled_task, .. } = reason {
             Some(scheduled_task)
         } else {
             None
         };
-        wants(&self.user, |user| user.matches(reason))
-            && wants(&self.alarm, |wanted| alarm == Some(wanted))
+        wants(&self.alarm, |wanted| alarm == Some(wanted))
             && wants(&self.scheduled_task, |wanted| schedule == Some(wanted))
-    }
-
-    /// Whether reasons matter at all.
-    pub(super) const fn asks_reason(&self) -> bool {
-        self.user.is_some() || self.alarm.is_some() || self.scheduled_task.is_some()
     }
 
     pub(super) fn matches_activation(&self, id: Option<&Str>) -> bool {

@@ -180,7 +180,9 @@ impl TaskTable {
         let completed = record.status().completed_at()?;
         self.records.remove(&id);
         self.finished.remove(&(completed, id));
-        self.families.remove(&id);
+        if self.families.contains_key(&id) {
+            self.families.remove(&id);
+        }
         if let Some(entity) = &record.entity {
             self.by_entity.remove(&(entity.clone(), completed, id));
         }

@@ -5,12 +5,25 @@ use std::hash::{BuildHasher, Hash};
 
 use super::rows::{Row, Rows};
 
-/// Different values, found by a hash of 32 bits that lies beside them: looking
+/// Different values, found by a hash of 16 bits that lies beside them: looking
 /// for one reads a few cache lines, however large the values are.
 #[derive(Clone, Debug)]
 pub(super) struct Dictionary<T> {
     values: Vec<T>,
-    hashes: Vec<u32>,
+    hashes: Vec<u16>,
+}
+
+/// A value that is looked for, in many dictionaries.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted<T> {
+    value: T,
+    hash: u16,
+}
+
+impl<T: Hash> Wanted<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self { hash: hash(&value), value }
+    }
 }
 
 impl<T> Default for Dictionary<T> {
@@ -21,11 +34,11 @@ impl<T> Default for Dictionary<T> {
 
 impl<T: Eq + Hash> Dictionary<T> {
     /// The place of a value, if it is there.
-    pub(super) fn find(&self, value: &T) -> Option<usize> {
-        self.find_hashed(value, hash(value))
+    pub(super) fn find(&self, wanted: &Wanted<T>) -> Option<usize> {
+        self.find_hashed(&wanted.value, wanted.hash)
     }
 
-    fn find_hashed(&self, value: &T, hash: u32) -> Option<usize> {
+    fn find_hashed(&self, value: &T, hash: u16) -> Option<usize> {
         let mut same = self.hashes.iter().enumerate().filter(|(_, held)| **held == hash);
         same.find(|(place, _)| self.values.get(*place) == Some(value)).map(|(place, _)| place)
     }
@@ -50,9 +63,8 @@ impl<T: Eq + Hash> Dictionary<T> {
     }
 }
 
-/// The upper half: the lower bits choose places in hash tables elsewhere.
-fn hash<T: Hash>(value: &T) -> u32 {
-    (foldhash::fast::FixedState::default().hash_one(value) >> 32) as u32
+fn hash<T: Hash>(value: &T) -> u16 {
+    (foldhash::fast::FixedState::default().hash_one(value) >> 48) as u16
 }
 
 /// The values of one field for the tasks of one segment.
@@ -93,20 +105,20 @@ impl<T: Eq + Hash> Column<T> {
     }
 
     /// Keeps the rows whose value satisfies `wanted`, which is asked once for
-    /// each different value.
+    /// each different value, or once for each row if these are fewer.
     pub(super) fn keep(&self, rows: &mut Rows, wanted: impl Fn(&T) -> bool) {
-        let hits = self.distinct.values.iter().map(wanted);
-        self.keep_codes(rows, hits);
+        if rows.len() < self.distinct.values.len() {
+            rows.retain(|row| self.get(row).is_some_and(&wanted));
+        } else {
+            self.keep_codes(rows, self.distinct.values.iter().map(wanted));
+        }
     }
 
     /// Keeps the rows that have one of `wanted`.
-    pub(super) fn keep_any<'a>(&self, rows: &mut Rows, wanted: impl IntoIterator<Item = &'a T>)
-    where
-        T: 'a,
-    {
+    pub(super) fn keep_any(&self, rows: &mut Rows, wanted: &[Wanted<T>]) {
         let mut hits = [false; Rows::COUNT];
-        for value in wanted {
-            let place = self.distinct.find(value).and_then(|place| hits.get_mut(place));
+        for wanted in wanted {
+            let place = self.distinct.find(wanted).and_then(|place| hits.get_mut(place));
             if let Some(hit) = place {
                 *hit = true;
             }
@@ -125,7 +137,8 @@ impl<T: Eq + Hash> Column<T> {
         if !any {
             *rows = Rows::default();
         } else if !all {
-            rows.retain(|row| table.get(self.code(row)).copied().unwrap_or_default());
+            let hit = |code: &u8| table.get(usize::from(*code)).copied().unwrap_or_default();
+            *rows = rows.and(Rows::of(self.codes.iter().map(hit)));
         }
     }
 

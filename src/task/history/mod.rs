@@ -22,7 +22,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use self::rows::Rows;
-use self::segment::{Segment, id, place};
+use self::segment::{Query, Segment, id, place};
 use super::filter::TaskFilter;
 use super::record::{TaskId, TaskRecord};
 use crate::value::DateTime;
@@ -161,9 +161,10 @@ impl History {
             Bound::Unbounded => Bound::Unbounded,
         };
         let segments = self.segments.range((number(range.0), number(range.1)));
+        let query = Query::new(filter);
         segments.flat_map(move |(number, segment)| {
             let number = *number;
-            let rows = segment.select(filter).iter().map(move |row| id(number, row));
+            let rows = segment.select(&query).iter().map(move |row| id(number, row));
             rows.filter(move |id| std::ops::RangeBounds::contains(&range, id))
         })
     }

@@ -11,6 +11,14 @@ impl Rows {
     /// How many rows there are: as many as a byte has values.
     pub(super) const COUNT: usize = 256;
 
+    /// The rows for which there is a true, in their order.
+    pub(super) fn of(mut rows: impl Iterator<Item = bool>) -> Self {
+        Self(std::array::from_fn(|_| {
+            let word = rows.by_ref().take(64).enumerate();
+            word.fold(0, |word, (bit, row)| word | u64::from(row) << bit)
+        }))
+    }
+
     pub(super) fn insert(&mut self, row: Row) {
         let (word, bit) = place(row);
         if let Some(word) = self.0.get_mut(word) {
@@ -36,6 +44,15 @@ impl Rows {
         let mut both = self;
         for (word, more) in both.0.iter_mut().zip(other.0) {
             *word |= more;
+        }
+        both
+    }
+
+    /// The rows of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        let mut both = self;
+        for (word, other) in both.0.iter_mut().zip(other.0) {
+            *word &= other;
         }
         both
     }
@@ -80,6 +97,9 @@ mod tests {
         assert_eq!(rows.len(), 4);
         assert_eq!(rows.iter().collect::<Vec<_>>(), [0, 63, 64, 255]);
         assert_eq!(rows.iter().rev().collect::<Vec<_>>(), [255, 64, 63, 0]);
+        let odd = Rows::of((0..=255_u8).map(|row| row % 2 == 1));
+        assert_eq!(rows.and(odd).iter().collect::<Vec<_>>(), [63, 255]);
+        assert_eq!(rows.and(odd).or(rows), rows);
         rows.retain(|row| row % 64 != 0);
         assert_eq!(rows.iter().collect::<Vec<_>>(), [63, 255]);
         assert!(rows.contains(63) && !rows.contains(64));

@@ -4,13 +4,16 @@
 //! takes rows away, and most segments are dismissed by a look at a few bytes.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use super::column::{Column, Dictionary};
+use smallvec::SmallVec;
+
+use super::column::{Column, Dictionary, Wanted};
 use super::rows::{Row, Rows};
 use crate::fault::Fault;
 use crate::task::CancelRequest;
-use crate::task::filter::{Scope, TaskFilter, TimeFilter, TimeKind};
+use crate::task::filter::{Scope, TaskFilter, TimeFilter, TimeKind, UserFilter, folded};
 use crate::task::record::{Operation, Reason, TaskDraft, TaskId, TaskRecord};
 use crate::task::state::{Ended, Outcome, State, Status, Target};
 use crate::value::{DateTime, MoRef, Object, Str, Value};
@@ -25,8 +28,10 @@ pub(super) struct Segment {
     /// Everything that stands above any entity here.
     above: Dictionary<MoRef>,
     /// Which of those stand above a task's entity.
-    places: Column<Box<[u32]>>,
+    places: Column<SmallVec<[u32; 8]>>,
     causes: Column<Cause>,
+    /// Who asked, as it is compared.
+    users: Column<Option<Str>>,
     parents: Column<Option<TaskId>>,
     roots: Column<Option<TaskId>>,
     tags: Column<Option<Str>>,
@@ -36,7 +41,10 @@ pub(super) struct Segment {
     completed: Times,
     chains: Numbers<i32>,
     flags: Vec<u8>,
-    rest: Vec<Option<Box<Rest>>>,
+    results: Sparse<Value>,
+    /// Faults, each different one once, as long as few are different.
+    errors: Sparse<Arc<Fault>>,
+    rest: Sparse<Box<Rest>>,
 }
 
 /// What a task did.
@@ -57,8 +65,6 @@ struct Cause {
 /// What only some tasks have.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rest {
-    result: Option<Value>,
-    error: Option<Fault>,
     description: Option<Object>,
     cancel: Option<CancelRequest>,
     extension: Option<Arc<BTreeMap<Str, Value>>>,
@@ -76,6 +82,40 @@ struct Numbers<T> {
 type Times = Numbers<i64>;
 
 const NO_TIME: i64 = i64::MIN;
+
+/// With how many faults a new one is compared.
+const FAULTS: usize = 8;
+
+/// Something that not every task has; nothing is allocated while none has.
+#[derive(Clone, Debug)]
+struct Sparse<T> {
+    values: Vec<Option<T>>,
+}
+
+impl<T> Default for Sparse<T> {
+    fn default() -> Self {
+        Self { values: Vec::new() }
+    }
+}
+
+impl<T> Sparse<T> {
+    fn get(&self, row: Row) -> Option<&T> {
+        self.values.get(usize::from(row))?.as_ref()
+    }
+
+    fn set(&mut self, row: Row, value: T) {
+        if self.values.is_empty() {
+            self.values.resize_with(Rows::COUNT, || None);
+        }
+        if let Some(place) = self.values.get_mut(usize::from(row)) {
+            *place = Some(value);
+        }
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.values.iter().flatten()
+    }
+}
 
 const CANCELABLE: u8 = 4;
 const DRIVEN: u8 = 8;
@@ -139,6 +179,7 @@ impl Default for Segment {
             above: Dictionary::default(),
             places: Column::default(),
             causes: Column::default(),
+            users: Column::default(),
             parents: Column::default(),
             roots: Column::default(),
             tags: Column::default(),
@@ -148,7 +189,9 @@ impl Default for Segment {
             completed: Times::none(),
             chains: Numbers::new(0, i32::MIN, i32::MAX),
             flags: vec![0; Rows::COUNT],
-            rest: vec![None; Rows::COUNT],
+            results: Sparse::default(),
+            errors: Sparse::default(),
+            rest: Sparse::default(),
         }
     }
 }
@@ -195,6 +238,7 @@ impl Segment {
         self.names.set(row, task.entity_name.clone());
         let above = task.above.iter().map(|mo| self.above.place(mo.clone()) as u32);
         self.places.set(row, above.collect());
+        self.users.set(row, task.reason.user().map(folded));
         self.causes.set(row, Cause { reason: task.reason.clone(), owner: task.owner.clone() });
         self.parents.set(row, task.parent);
         self.roots.set(row, task.root);
@@ -214,17 +258,21 @@ impl Segment {
         if let Some(flags) = self.flags.get_mut(usize::from(row)) {
             *flags = outcome | cancelable | driven;
         }
+        if let Some(result) = status.result() {
+            self.results.set(row, result.clone());
+        }
+        if let Some(error) = status.error() {
+            let same = |known: &&Arc<Fault>| ***known == *error;
+            let known = self.errors.iter().rev().take(FAULTS).find(same).cloned();
+            self.errors.set(row, known.unwrap_or_else(|| Arc::new(error.clone())));
+        }
         let rest = Rest {
-            result: status.result().cloned(),
-            error: status.error().cloned(),
             description: status.description().cloned(),
             cancel: status.cancel().cloned(),
             extension: task.extension().cloned(),
         };
-        if rest != Rest::default()
-            && let Some(place) = self.rest.get_mut(usize::from(row))
-        {
-            *place = Some(Box::new(rest));
+        if rest != Rest::default() {
+            self.rest.set(row, Box::new(rest));
         }
     }
 
@@ -235,6 +283,7 @@ impl Segment {
         self.names.shrink();
         self.places.shrink();
         self.causes.shrink();
+        self.users.shrink();
         self.parents.shrink();
         self.roots.shrink();
         self.tags.shrink();
@@ -263,7 +312,7 @@ impl Segment {
         let above = self.places.get(row)?.iter();
         let above = above.filter_map(|place| self.above.get(*place as usize)).cloned();
         let flags = self.flags(row);
-        let rest = self.rest.get(usize::from(row))?.as_deref().cloned().unwrap_or_default();
+        let rest = self.rest.get(row).map(|rest| Rest::clone(rest)).unwrap_or_default();
         let draft = TaskDraft {
             operation: kind.operation,
             description_id: kind.description_id,
@@ -287,8 +336,8 @@ impl Segment {
             cancelable: draft.cancelable,
             cancel: rest.cancel,
             description: rest.description,
-            result: rest.result,
-            error: rest.error,
+            result: self.results.get(row).cloned(),
+            error: self.errors.get(row).map(|error| Fault::clone(error)),
             queued_at: self.queued.time(row)?,
             started_at: self.started.time(row),
             completed_at: self.completed.time(row)?,
@@ -297,17 +346,60 @@ impl Segment {
         Some(TaskRecord::ended(id(segment, row), root, draft, rest.extension, status))
     }
 
-    /// The rows that match a filter.
-    pub(super) fn select(&self, filter: &TaskFilter) -> Rows {
+    /// The rows that match.
+    pub(super) fn select(&self, query: &Query<'_>) -> Rows {
         let mut rows = self.present;
-        self.select_numbers(filter, &mut rows);
-        if !rows.is_empty() {
-            self.select_names(filter, &mut rows);
+        // Names first: most segments do not have the one that is wanted.
+        let steps = [Self::select_names, Self::select_entity, Self::select_numbers];
+        for select in steps {
+            if !rows.is_empty() {
+                select(self, query, &mut rows);
+            }
         }
         rows
     }
 
-    fn select_numbers(&self, filter: &TaskFilter, rows: &mut Rows) {
+    fn select_names(&self, query: &Query<'_>, rows: &mut Rows) {
+        let filter = query.filter;
+        if let Some(user) = &filter.user {
+            let matches = |name: &Option<Str>| user.matches_folded(name.as_ref());
+            match &query.users {
+                Some(listed) => keep(&self.users, rows, Some(listed), matches),
+                None => self.users.keep(rows, matches),
+            }
+        }
+        keep(&self.activations, rows, query.activations.as_deref(), |id| {
+            filter.matches_activation(id.as_ref())
+        });
+        keep(&self.parents, rows, query.parents.as_deref(), |id| filter.matches_parent(*id));
+        keep(&self.roots, rows, query.roots.as_deref(), |id| filter.matches_root(*id));
+        if filter.tags.is_some() {
+            self.tags.keep(rows, |tag| filter.matches_tag(tag.as_ref()));
+        }
+        if filter.alarm.is_some() || filter.scheduled_task.is_some() {
+            self.causes.keep(rows, |cause| filter.matches_cause(&cause.reason));
+        }
+    }
+
+    fn select_entity(&self, query: &Query<'_>, rows: &mut Rows) {
+        let Some((scope, entity, above)) = &query.entity else { return };
+        let mut itself = Rows::default();
+        if *scope != Scope::Below {
+            itself = *rows;
+            self.entities.keep_any(&mut itself, std::slice::from_ref(entity));
+        }
+        let mut below = Rows::default();
+        if *scope != Scope::Itself
+            && let Some(place) = self.above.find(above)
+        {
+            below = *rows;
+            self.places.keep(&mut below, |places| places.contains(&(place as u32)));
+        }
+        *rows = itself.or(below);
+    }
+
+    fn select_numbers(&self, query: &Query<'_>, rows: &mut Rows) {
+        let filter = query.filter;
         if let Some(span) = &filter.time {
             let times = match span.kind {
                 TimeKind::Queued => &self.queued,
@@ -329,56 +421,56 @@ impl Segment {
             }
         }
     }
+}
 
-    fn select_names(&self, filter: &TaskFilter, rows: &mut Rows) {
-        if let Some(wanted) = &filter.entity {
-            self.select_entity(&wanted.entity, wanted.scope, rows);
-        }
-        if filter.asks_reason() {
-            self.causes.keep(rows, |cause| filter.matches_reason(&cause.reason));
-        }
-        keep_keys(&self.parents, rows, filter.parents.as_ref(), |id| filter.matches_parent(*id));
-        keep_keys(&self.roots, rows, filter.roots.as_ref(), |id| filter.matches_root(*id));
-        keep_keys(&self.activations, rows, filter.activation_ids.as_ref(), |id| {
-            filter.matches_activation(id.as_ref())
+/// A filter that is asked of many segments, with what they are searched for.
+#[derive(Debug)]
+pub(super) struct Query<'f> {
+    filter: &'f TaskFilter,
+    entity: Option<(Scope, Wanted<Option<MoRef>>, Wanted<MoRef>)>,
+    users: Option<Vec<Wanted<Option<Str>>>>,
+    activations: Option<Vec<Wanted<Option<Str>>>>,
+    parents: Option<Vec<Wanted<Option<TaskId>>>>,
+    roots: Option<Vec<Wanted<Option<TaskId>>>>,
+}
+
+impl<'f> Query<'f> {
+    pub(super) fn new(filter: &'f TaskFilter) -> Self {
+        let entity = filter.entity.as_ref().map(|wanted| {
+            let entity = &wanted.entity;
+            (wanted.scope, Wanted::new(Some(entity.clone())), Wanted::new(entity.clone()))
         });
-        if filter.tags.is_some() {
-            self.tags.keep(rows, |tag| filter.matches_tag(tag.as_ref()));
+        Self {
+            filter,
+            entity,
+            users: filter.user.as_ref().and_then(UserFilter::listed).map(search),
+            activations: filter.activation_ids.as_ref().map(|ids| search(some(ids))),
+            parents: filter.parents.as_ref().map(|ids| search(some(ids))),
+            roots: filter.roots.as_ref().map(|ids| search(some(ids))),
         }
-    }
-
-    fn select_entity(&self, entity: &MoRef, scope: Scope, rows: &mut Rows) {
-        let mut itself = *rows;
-        if scope != Scope::Below {
-            self.entities.keep_any(&mut itself, [&Some(entity.clone())]);
-        }
-        let mut below = Rows::default();
-        if scope != Scope::Itself
-            && let Some(place) = self.above.find(entity)
-        {
-            below = *rows;
-            self.places.keep(&mut below, |places| places.contains(&(place as u32)));
-        }
-        *rows = match scope {
-            Scope::Itself => itself,
-            Scope::Below => below,
-            Scope::Both => itself.or(below),
-        };
     }
 }
 
-/// Keeps the rows with one of the wanted keys; by the smaller of both lists.
-fn keep_keys<T: Clone + Eq + std::hash::Hash>(
-    column: &Column<Option<T>>,
+fn search<T: Hash>(values: impl IntoIterator<Item = T>) -> Vec<Wanted<T>> {
+    values.into_iter().map(Wanted::new).collect()
+}
+
+fn some<'s, T: Clone + 's>(
+    values: impl IntoIterator<Item = &'s T>,
+) -> impl Iterator<Item = Option<T>> {
+    values.into_iter().cloned().map(Some)
+}
+
+/// Keeps the rows with one of the wanted values; by the smaller of both lists.
+fn keep<T: Eq + Hash>(
+    column: &Column<T>,
     rows: &mut Rows,
-    wanted: Option<&std::collections::HashSet<T, foldhash::fast::FixedState>>,
-    matches: impl Fn(&Option<T>) -> bool,
+    wanted: Option<&[Wanted<T>]>,
+    matches: impl Fn(&T) -> bool,
 ) {
-    let Some(wanted) = wanted else { return };
-    if wanted.len() < column.distinct() {
-        let wanted: Vec<Option<T>> = wanted.iter().cloned().map(Some).collect();
-        column.keep_any(rows, &wanted);
-    } else {
-        column.keep(rows, matches);
+    match wanted {
+        Some(wanted) if wanted.len() < column.distinct() => column.keep_any(rows, wanted),
+        Some(_) => column.keep(rows, matches),
+        None => {}
     }
 }

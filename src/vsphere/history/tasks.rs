@@ -138,7 +138,8 @@ fn create_with_info_filter(service: &Service, call: &Call) -> Answer {
 }
 
 fn make(service: &Service, call: &Call, filter: usize, results: Option<&Object>) -> Answer {
-    on_server(service)?;
+    // A host keeps no history.
+    service.require_vcenter()?;
     let spec = call.required(filter)?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("filter"))?;
     let history = Tasks { filter: read_filter(spec)?, results: Results::new(results)? };
@@ -146,11 +147,6 @@ fn make(service: &Service, call: &Call, filter: usize, results: Option<&Object>)
     let collector =
         Collector::new(history, spec.clone(), signal, &service.engine().snapshot(), None);
     super::add(service, call, service.config().tasks.collectors, collector)
-}
-
-/// A host keeps no history.
-fn on_server(service: &Service) -> Result<(), Fault> {
-    if service.config().esx { Err(Fault::not_supported()) } else { Ok(()) }
 }
 
 fn read_next(service: &Service, call: &Call) -> Answer {
@@ -166,7 +162,7 @@ fn read_previous(service: &Service, call: &Call) -> Answer {
 /// for those after it. Both come newest first, as they are shown: the reference
 /// does not say, and calls the one the next page and the other the previous.
 fn read_by_view(service: &Service, call: &Call) -> Answer {
-    on_server(service)?;
+    service.require_vcenter()?;
     let view = call.required(arg!(ReadNextTasksByViewSpec.viewSpec))?.as_object();
     let view = view.filter(|view| view.ty().is_a(ty::TaskManagerViewByStartId));
     let view = view.ok_or_else(|| Fault::invalid_argument("viewSpec"))?;
