@@ -67,6 +67,11 @@ mod pyvmomi {
     }
 
     #[test]
+    fn events() {
+        python("pyvmomi", "events", &[]);
+    }
+
+    #[test]
     fn scheduled_tasks() {
         python("pyvmomi", "scheduled", &[]);
     }
@@ -135,6 +140,11 @@ mod govmomi {
     }
 
     #[test]
+    fn events() {
+        go("TestEvents", &[]);
+    }
+
+    #[test]
     fn ten_watchers_of_a_hundred_tasks() {
         go("TestWatchers", &[]);
     }
@@ -161,6 +171,11 @@ mod govc {
     #[test]
     fn tasks() {
         go("TestGovc/tasks", &[]);
+    }
+
+    #[test]
+    fn events() {
+        go("TestGovc/events", &[]);
     }
 
     #[test]
