@@ -116,6 +116,10 @@ pub(super) fn of_user(service: &Service, call: &Call) -> Answer {
     on_vcenter(service)?;
     let snapshot = service.engine().snapshot();
     let entities = existing(&snapshot, call, arg!(HasUserPrivilegeOnEntities.entities))?;
+    // The reply can only name entities of the inventory.
+    if !entities.iter().all(|mo| mo.ty().is_a(ty::ManagedEntity)) {
+        return Err(Fault::invalid_argument("entities"));
+    }
     let user = call.text(arg!(HasUserPrivilegeOnEntities.userName));
     let holder = user_holder(service, &snapshot, user);
     let asked = texts(call, arg!(HasUserPrivilegeOnEntities.privId));
