@@ -137,8 +137,9 @@ impl<T: Eq + Hash> Column<T> {
         if !any {
             *rows = Rows::default();
         } else if !all {
-            let hit = |code: &u8| table.get(usize::from(*code)).copied().unwrap_or_default();
-            *rows = rows.and(Rows::of(self.codes.iter().map(hit)));
+            *rows = rows.and(Rows::of(&self.codes, |code| {
+                table.get(usize::from(code)).copied().unwrap_or_default()
+            }));
         }
     }
 

@@ -11,12 +11,15 @@ impl Rows {
     /// How many rows there are: as many as a byte has values.
     pub(super) const COUNT: usize = 256;
 
-    /// The rows for which there is a true, in their order.
-    pub(super) fn of(mut rows: impl Iterator<Item = bool>) -> Self {
-        Self(std::array::from_fn(|_| {
-            let word = rows.by_ref().take(64).enumerate();
-            word.fold(0, |word, (bit, row)| word | u64::from(row) << bit)
-        }))
+    /// The rows whose number among `codes` is a hit.
+    pub(super) fn of(codes: &[u8], hit: impl Fn(u8) -> bool) -> Self {
+        let mut rows = Self::default();
+        for (word, codes) in rows.0.iter_mut().zip(codes.chunks(64)) {
+            for (bit, code) in codes.iter().enumerate() {
+                *word |= u64::from(hit(*code)) << bit;
+            }
+        }
+        rows
     }
 
     pub(super) fn insert(&mut self, row: Row) {
@@ -97,7 +100,8 @@ mod tests {
         assert_eq!(rows.len(), 4);
         assert_eq!(rows.iter().collect::<Vec<_>>(), [0, 63, 64, 255]);
         assert_eq!(rows.iter().rev().collect::<Vec<_>>(), [255, 64, 63, 0]);
-        let odd = Rows::of((0..=255_u8).map(|row| row % 2 == 1));
+        let codes: Vec<u8> = (0..=255).collect();
+        let odd = Rows::of(&codes, |code| code % 2 == 1);
         assert_eq!(rows.and(odd).iter().collect::<Vec<_>>(), [63, 255]);
         assert_eq!(rows.and(odd).or(rows), rows);
         rows.retain(|row| row % 64 != 0);
