@@ -251,7 +251,8 @@ impl Default for Model {
 /// Time added to calls and tasks.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delays {
-    /// Added to every call.
+    /// Added to every call; while the clock is stepped, to the tasks of calls only, since a reply
+    /// that is held back would wait for somebody else to step.
     pub all: Duration,
     /// By name, in the order given: a name that ends in `_Task` delays the reply to that call;
     /// another name makes the tasks of that method run as long.

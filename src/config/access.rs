@@ -16,6 +16,9 @@ use serde::Deserialize;
 ///             "ann": { "password": "secret", "fullName": "Ann Example", "groups": ["operators"] },
 ///             "root@vsphere.local": {}
 ///         },
+///         "groups": {
+///             "operators": { "groups": ["staff"] }
+///         },
 ///         "roles": {
 ///             "Operator": ["VirtualMachine.Interact.*", "Global.CancelTask"]
 ///         },
@@ -33,7 +36,8 @@ use serde::Deserialize;
 /// - **Users** log in with their password; without one, with any that is not
 ///   empty. A name without a domain is one of `vsphere.local` (on a host, of
 ///   the host). A login that `-username` names is an administrator besides.
-/// - **Groups** exist by having members or permissions.
+/// - **Groups** exist by having members or permissions. A group that is in other
+///   groups is listed under `groups`; its members are members of those, too.
 /// - **Roles** are added to the product's own, which are known by their names:
 ///   `Admin`, `ReadOnly`, `NoAccess` and so on. A `*` at the end of a privilege
 ///   stands for all that begin so.
@@ -45,6 +49,8 @@ use serde::Deserialize;
 pub struct Access {
     /// The users by name.
     pub users: BTreeMap<String, User>,
+    /// The groups that are members of other groups, by name.
+    pub groups: BTreeMap<String, Group>,
     /// The privileges of each role, by its name.
     pub roles: BTreeMap<String, Vec<String>>,
     /// Who has which role on what.
@@ -60,6 +66,14 @@ pub struct User {
     /// The name in full.
     pub full_name: Option<String>,
     /// The groups that the user belongs to.
+    pub groups: Vec<String>,
+}
+
+/// A group of users that is in other groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Group {
+    /// The groups that the group belongs to.
     pub groups: Vec<String>,
 }
 
@@ -172,10 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_in_groups() -> Result<(), AccessError> {
+        let access = Access::parse(r#"{"groups": {"a": {"groups": ["b", "c"]}, "b": {}}}"#)?;
+        assert_eq!(access.groups.len(), 2);
+        assert_eq!(access.groups.get("a").map(|group| group.groups.len()), Some(2));
+        Ok(())
+    }
+
+    #[test]
     fn mistakes_are_found() {
         for wrong in [
             r#"{"permission": []}"#,
             r#"{"users": {"ann": {"passwort": "x"}}}"#,
+            r#"{"groups": {"a": {"members": []}}}"#,
             r#"{"permissions": [{"role": "Admin"}]}"#,
             r#"{"permissions": [{"user": "a", "group": "b", "role": "Admin"}]}"#,
             r#"{"permissions": [{"user": "a"}]}"#,

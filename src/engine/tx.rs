@@ -66,6 +66,8 @@ pub struct Tx<'a> {
     /// The task whose job makes this change, and who makes it otherwise.
     pub(super) acting: Option<TaskId>,
     user: Option<Str>,
+    /// The tag of the events, if no task's job acts.
+    tag: Option<Str>,
     /// The chain of the events of this change, if no task has one for them.
     chain: Option<i32>,
     pub(super) tables: Tables,
@@ -93,6 +95,7 @@ impl<'a> Tx<'a> {
             projection,
             acting: None,
             user: None,
+            tag: None,
             chain: None,
             tables,
             tables_changed: false,
@@ -149,6 +152,11 @@ impl<'a> Tx<'a> {
         self.user = user.cloned();
     }
 
+    /// The events of this change carry `tag`, if no task's job makes it.
+    pub fn tag(&mut self, tag: Option<&Str>) {
+        self.tag = tag.cloned();
+    }
+
     /// Says that something has happened, by this change. What `draft` leaves
     /// open is the task's whose job makes the change; without one, the events
     /// of a change are one chain.
@@ -159,6 +167,7 @@ impl<'a> Tx<'a> {
             draft.tag = draft.tag.or_else(|| task.change_tag.clone());
         } else {
             draft.user = draft.user.or_else(|| self.user.clone());
+            draft.tag = draft.tag.or_else(|| self.tag.clone());
             draft.chain = draft.chain.or(self.chain);
         }
         let key = self.next_event_key();

@@ -19,8 +19,12 @@ pub struct Caller {
     pub address: Str,
     /// What the client says it is.
     pub user_agent: Str,
-    /// The client's name for the operation, for logs and `activationId`.
+    /// The client's name for the operation, for logs.
     pub operation_id: Option<Str>,
+    /// The client's token that links the call with the tasks it makes: `activationId`.
+    pub activation_id: Option<Str>,
+    /// The user's tag on the call, its tasks and its events: `changeTag`.
+    pub change_tag: Option<Str>,
     /// Whether the client has identified itself to the transport by a certificate.
     pub has_certificate: bool,
     /// Whether the message carries a token of single sign-on.
@@ -38,6 +42,8 @@ impl Caller {
             address: Str::new(),
             user_agent: Str::new(),
             operation_id: None,
+            activation_id: None,
+            change_tag: None,
             has_certificate: false,
             has_token: false,
             began: OnceLock::new(),

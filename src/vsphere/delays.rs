@@ -1,4 +1,11 @@
 //! How long replies are held back and how long tasks run, as the settings say.
+//!
+//! Both kinds of delay pass in the simulated time. While that stands still, a
+//! reply that is held back comes only when somebody else steps the clock: so
+//! the delay for all calls then holds back no replies, or nobody could even log
+//! in who would do the stepping afterwards. A delay that names its method holds
+//! back replies always; it is for tests that have two hands. Tasks take their
+//! time under either clock.
 
 use std::time::Duration;
 
@@ -31,8 +38,9 @@ impl Delays {
     }
 
     /// How long the reply to a call of `method` is held back: as named, for
-    /// task methods with `_Task`, or else by the delay for all calls.
-    pub(super) fn reply(&self, method: Method, ids: &Ids) -> Duration {
+    /// task methods with `_Task`, or else by the delay for all calls, if time
+    /// passes by itself.
+    pub(super) fn reply(&self, method: Method, ids: &Ids, stepped: bool) -> Duration {
         if self.all.is_zero() && self.by_name.is_empty() {
             return Duration::ZERO;
         }
@@ -41,7 +49,8 @@ impl Delays {
         } else {
             self.named(&[method.name(), method.vmodl()])
         };
-        self.spread(named.unwrap_or(self.all), ids)
+        let all = if stepped { Duration::ZERO } else { self.all };
+        self.spread(named.unwrap_or(all), ids)
     }
 
     /// How long the task of `method` runs: as named without `_Task`, by the
@@ -79,10 +88,29 @@ mod tests {
             ..config::Delays::default()
         });
         assert_eq!(delays.task(method::PowerOffVM_Task, &ids), ms(1));
-        assert_eq!(delays.reply(method::PowerOffVM_Task, &ids), ms(0));
+        let reply = |method| delays.reply(method, &ids, false);
+        assert_eq!(reply(method::PowerOffVM_Task), ms(0));
         assert_eq!(delays.task(method::PowerOnVM_Task, &ids), ms(2));
-        assert_eq!(delays.reply(method::PowerOnVM_Task, &ids), ms(3));
-        assert_eq!(delays.reply(method::CurrentTime, &ids), ms(4));
-        assert_eq!(delays.reply(method::Logout, &ids), ms(0));
+        assert_eq!(reply(method::PowerOnVM_Task), ms(3));
+        assert_eq!(reply(method::CurrentTime), ms(4));
+        assert_eq!(reply(method::Logout), ms(0));
+    }
+
+    #[test]
+    fn while_time_stands_still_only_named_delays_hold_replies_back() {
+        let ids = Ids::seeded(1);
+        let ms = Duration::from_millis;
+        let delays = Delays::new(&config::Delays {
+            all: ms(50),
+            methods: vec![("CurrentTime".to_owned(), ms(4))],
+            ..config::Delays::default()
+        });
+        for (method, flowing, standing) in
+            [(method::Login, ms(50), ms(0)), (method::CurrentTime, ms(4), ms(4))]
+        {
+            assert_eq!(delays.reply(method, &ids, false), flowing, "{method}");
+            assert_eq!(delays.reply(method, &ids, true), standing, "{method}");
+        }
+        assert_eq!(delays.task(method::PowerOffVM_Task, &ids), ms(50));
     }
 }

@@ -308,6 +308,7 @@ impl Service {
     ) -> Result<T, Fault> {
         self.engine.commit(|tx| {
             tx.act_for(call.caller.session.as_ref().map(|session| &session.user_name));
+            tx.tag(call.caller.change_tag.as_ref());
             change(tx)
         })
     }
@@ -335,7 +336,7 @@ impl Service {
         let session = call.caller.session.as_ref();
         let _busy = session.map(|session| session.busy(|| self.engine.now()));
         let handler = self.admit(call)?;
-        let delay = self.delays.reply(call.method, &self.ids);
+        let delay = self.delays.reply(call.method, &self.ids, self.engine.is_stepped());
         if !delay.is_zero() {
             self.engine.sleep(delay).await;
         }
@@ -409,6 +410,8 @@ impl Service {
         spec.busy =
             if method.faults().contains(&ty::TaskInProgress) { Busy::Refuse } else { Busy::Wait };
         spec.duration = self.delays.task(method, &self.ids);
+        spec.activation_id.clone_from(&call.caller.activation_id);
+        spec.change_tag.clone_from(&call.caller.change_tag);
         if let Some(session) = &call.caller.session {
             spec.reason = Reason::User(session.user_name.clone());
             spec.owner = Some(session.user_name.clone());

@@ -87,8 +87,9 @@ fn create_task(service: &Service, call: &Call) -> Answer {
     spec.reason = Reason::User(initiator);
     spec.owner = Some(session.user_name.clone());
     spec.parent = parent;
-    spec.activation_id =
-        call.get(arg!(CreateTask.activationId)).and_then(Value::as_str).map(Str::from);
+    let token = call.get(arg!(CreateTask.activationId)).and_then(Value::as_str).map(Str::from);
+    spec.activation_id = token.or_else(|| call.caller.activation_id.clone());
+    spec.change_tag.clone_from(&call.caller.change_tag);
     let record = service.engine().create_task(spec)?;
     Ok(Some(super::task::info(&record).into()))
 }

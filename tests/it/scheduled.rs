@@ -678,6 +678,11 @@ fn events_tell_of_all_that_happens() {
     assert_eq!(at(path!(ScheduledTaskEvent, "entity.entity")), Some(client.vm.clone().into()));
     let reason = at(path!(ScheduledTaskFailedEvent, "reason.fault"));
     assert_eq!(reason.and_then(|it| Some(it.as_object()?.ty())), Some(ty::InvalidPowerState));
+    let changed = log.iter().find(|event| event.ty == ty::ScheduledTaskReconfiguredEvent);
+    let changed = changed.expect("a change").builder().finish();
+    let told_of = changed.at(path!(ScheduledTaskReconfiguredEvent, "configChanges.modified"));
+    let told_of = told_of.and_then(Value::as_str).unwrap_or_default();
+    assert!(told_of.contains("info.scheduler.hour: 3 -> 4;"), "{told_of}");
     let last = client.create(&other, spec("last", once("2025-01-05T00:00:00Z"), call("destroy")));
     client.void(&last.expect("a scheduled task"), method::RemoveScheduledTask).expect("an end");
     assert_eq!(told(&client).len(), expected.len() + 2);

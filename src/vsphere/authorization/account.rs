@@ -79,6 +79,8 @@ pub struct Directory {
     domain: Str,
     people: BTreeMap<Str, Person>,
     groups: BTreeMap<Str, Account>,
+    /// The groups that a group is in itself, by its key.
+    above: BTreeMap<Str, Vec<Str>>,
 }
 
 impl Directory {
@@ -120,6 +122,14 @@ impl Directory {
 
     /// Adds the users of a configuration, with the groups that it mentions.
     pub fn extend(&mut self, access: &config::Access) {
+        for (name, group) in &access.groups {
+            let above: Vec<Account> =
+                group.groups.iter().map(|group| self.account(group)).collect();
+            let account = self.account(name);
+            let keys = above.iter().map(|group| group.key.clone()).collect();
+            self.above.insert(account.key.clone(), keys);
+            self.add_groups(above.into_iter().chain([account]));
+        }
         for (name, user) in &access.users {
             let account = self.account(name);
             let groups: Vec<Account> =
@@ -127,7 +137,7 @@ impl Directory {
             let person = Person {
                 account: account.clone(),
                 full_name: Str::from(user.full_name.as_deref().unwrap_or_default()),
-                groups: groups.iter().map(|group| group.key.clone()).collect(),
+                groups: self.with_above(groups.iter().map(|group| group.key.clone()).collect()),
                 password: user.password.as_deref().map(Str::from),
             };
             self.people.insert(account.key.clone(), person);
@@ -136,6 +146,21 @@ impl Directory {
         let named = access.permissions.iter().filter_map(|permission| permission.group.as_deref());
         let named: Vec<Account> = named.map(|group| self.account(group)).collect();
         self.add_groups(named);
+    }
+
+    /// The groups with all that they are in, however deep. Groups that are in
+    /// each other do no harm: each is listed once.
+    fn with_above(&self, mut groups: Vec<Str>) -> Vec<Str> {
+        let mut next = 0;
+        while let Some(group) = groups.get(next) {
+            for above in self.above.get(group).cloned().unwrap_or_default() {
+                if !groups.contains(&above) {
+                    groups.push(above);
+                }
+            }
+            next += 1;
+        }
+        groups
     }
 
     /// The account that a text names.
@@ -194,6 +219,29 @@ impl fmt::Debug for Person {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_in_a_group_is_in_the_groups_around_it() {
+        let access = config::Access::parse(
+            r#"{
+                "users": { "ann": { "groups": ["operators"] }, "bob": { "groups": ["staff"] } },
+                "groups": {
+                    "operators": { "groups": ["Staff@vsphere.local"] },
+                    "staff": { "groups": ["all", "operators"] }
+                }
+            }"#,
+        );
+        let mut directory = Directory::new(false, None);
+        directory.extend(&access.expect("an access file"));
+        let groups = |name: &str| {
+            let person = directory.person(&directory.account(name)).expect("a known user");
+            let names = person.groups.iter().map(|key| key.rsplit('\\').next().unwrap_or_default());
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(groups("ann"), ["operators", "staff", "all"]);
+        assert_eq!(groups("bob"), ["staff", "all", "operators"]);
+        assert!(directory.group(&directory.account("all")).is_some());
+    }
 
     #[test]
     fn one_name_in_several_spellings() {

@@ -84,6 +84,7 @@ pub(super) fn to_reconfigure(state: &Snapshot, machine: &Object, spec: &Object) 
         wants.machine.insert("VirtualMachine.Config.Rename");
     }
     set_fields(spec, FIELDS, &mut wants);
+    encryption(spec, false, &mut wants);
     let devices = machine.at(path!(VirtualMachine, "config.hardware.device"));
     let devices = devices.map(Value::items).unwrap_or_default();
     for change in changes(spec.at(path!(VirtualMachineConfigSpec, "deviceChange"))) {
@@ -106,6 +107,7 @@ pub(super) fn to_reconfigure(state: &Snapshot, machine: &Object, spec: &Object) 
 pub(super) fn to_create(state: &Snapshot, spec: &Object) -> Wants {
     let mut wants = Wants::default();
     set_fields(spec, ON_CREATION, &mut wants);
+    encryption(spec, true, &mut wants);
     let home = spec.at(path!(VirtualMachineConfigSpec, "files.vmPathName"));
     wants.allocate.extend(home.and_then(Value::as_str).and_then(|path| datastore_of(state, path)));
     for change in changes(spec.at(path!(VirtualMachineConfigSpec, "deviceChange"))) {
@@ -114,6 +116,38 @@ pub(super) fn to_create(state: &Snapshot, spec: &Object) -> Wants {
         }
     }
     wants
+}
+
+/// The privilege that a change of encryption needs, by the text of each spec in
+/// the API reference; `is_new` is said of what is being made.
+pub(super) fn crypto(spec: Option<&Value>, is_new: bool) -> Option<&'static str> {
+    let of = spec?.as_object()?.ty();
+    let is = |ty| of.is_a(ty);
+    if is(ty::CryptoSpecEncrypt) {
+        Some(if is_new { "Cryptographer.EncryptNew" } else { "Cryptographer.Encrypt" })
+    } else if is(ty::CryptoSpecDecrypt) {
+        Some("Cryptographer.Decrypt")
+    } else if is(ty::CryptoSpecDeepRecrypt) || is(ty::CryptoSpecShallowRecrypt) {
+        Some("Cryptographer.Recrypt")
+    } else if is(ty::CryptoSpecRegister) {
+        Some("Cryptographer.RegisterVM")
+    } else {
+        None
+    }
+}
+
+/// The privileges for the encryption that a spec and its device changes ask for.
+fn encryption(spec: &Object, is_new: bool, wants: &mut Wants) {
+    let own = spec.at(path!(VirtualMachineConfigSpec, "crypto"));
+    wants.machine.extend(crypto(own, is_new));
+    for change in changes(spec.at(path!(VirtualMachineConfigSpec, "deviceChange"))) {
+        let disk = change.at(path!(VirtualDeviceConfigSpec, "backing.crypto"));
+        let is_new = change.at(path!(VirtualDeviceConfigSpec, "fileOperation")).is_some();
+        wants.machine.extend(crypto(disk, is_new));
+        if is_new && crypto(disk, true).is_some() {
+            wants.machine.insert("Cryptographer.AddDisk");
+        }
+    }
 }
 
 /// The networks that device changes connect a machine to.
@@ -348,6 +382,34 @@ mod tests {
         assert_eq!(only(larger), ["VirtualMachine.Config.DiskExtend"]);
         let other = of_change("edit", None, disk("[a] other.vmdk", 1024));
         assert_eq!(only(other), ["VirtualMachine.Config.EditDevice"]);
+    }
+
+    #[test]
+    fn encryption_needs_a_cryptographer() {
+        let key = object!(CryptoKeyId { keyId: "k" });
+        let spec = object!(VirtualMachineConfigSpec {
+            crypto: object!(CryptoSpecEncrypt { cryptoKeyId: &key }),
+            deviceChange: vec![object!(VirtualDeviceConfigSpec {
+                operation: "add",
+                fileOperation: "create",
+                device: disk("", 10),
+                backing: object!(VirtualDeviceConfigSpecBackingSpec {
+                    crypto: object!(CryptoSpecEncrypt { cryptoKeyId: &key }),
+                }),
+            })],
+        });
+        let of = |wants: Wants| {
+            let all = wants.machine.into_iter();
+            all.filter(|it| it.starts_with("Cryptographer")).collect::<Vec<_>>()
+        };
+        let (new, add) = ("Cryptographer.EncryptNew", "Cryptographer.AddDisk");
+        assert_eq!(of(reconfigure(&spec)), [add, "Cryptographer.Encrypt", new]);
+        assert_eq!(of(to_create(&Snapshot::empty(), &spec)), [add, new]);
+        let again = object!(CryptoSpecDeepRecrypt { newKeyId: &key });
+        let spec = object!(VirtualMachineConfigSpec { crypto: again });
+        assert_eq!(of(reconfigure(&spec)), ["Cryptographer.Recrypt"]);
+        let none = object!(VirtualMachineConfigSpec { crypto: object!(CryptoSpecNoOp {}) });
+        assert!(of(reconfigure(&none)).is_empty());
     }
 
     #[test]

@@ -321,6 +321,7 @@ impl Needs<'_> {
             (true, false) => "VirtualMachine.Provisioning.DeployTemplate",
             (true, true) => "VirtualMachine.Provisioning.CloneTemplate",
         });
+        self.encrypted("Cryptographer.Clone");
         if spec.at(path!(VirtualMachineCloneSpec, "customization")).is_some() {
             self.this("VirtualMachine.Provisioning.Customize");
         }
@@ -379,6 +380,13 @@ impl Needs<'_> {
         self.place_clone(&location, true);
     }
 
+    /// Encrypted machines are for cryptographers.
+    fn encrypted(&mut self, privilege: &'static str) {
+        if self.state().at(&self.call.this, path!(VirtualMachine, "config.keyId")).is_some() {
+            self.this(privilege);
+        }
+    }
+
     fn is_on(&self) -> bool {
         let place = path!(VirtualMachine, "runtime.powerState");
         self.state().at(&self.call.this, place).and_then(Value::as_str) == Some("poweredOn")
@@ -386,6 +394,7 @@ impl Needs<'_> {
 
     /// API reference of `RelocateVM_Task`.
     fn relocate(&mut self) {
+        self.encrypted("Cryptographer.Migrate");
         if self.is_on() {
             self.this("Resource.HotMigrate");
         }
@@ -421,6 +430,7 @@ impl Needs<'_> {
 
     /// API reference of `MigrateVM_Task`.
     fn migrate(&mut self) {
+        self.encrypted("Cryptographer.Migrate");
         self.this(if self.is_on() { "Resource.HotMigrate" } else { "Resource.ColdMigrate" });
     }
 

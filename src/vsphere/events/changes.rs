@@ -18,7 +18,7 @@ const STAMPS: [&str; 2] = ["changeVersion", "modified"];
 const LONGEST: usize = 200;
 
 /// What differs between two states of the object that is called `name`.
-pub(super) fn between(name: &str, before: &Object, after: &Object) -> Object {
+pub(in crate::vsphere) fn between(name: &str, before: &Object, after: &Object) -> Object {
     let mut changes = Vec::new();
     diff::objects("", before, after, &mut changes);
     let (mut modified, mut added, mut deleted) = (String::new(), String::new(), String::new());

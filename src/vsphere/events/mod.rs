@@ -30,6 +30,7 @@ pub(super) mod moves;
 mod scene;
 pub(super) mod sessions;
 
+pub(super) use changes::between as changes;
 pub(super) use description::description;
 pub(super) use scene::{argument, entity_argument};
 

@@ -161,14 +161,15 @@ pub(super) fn reconfigure(service: &Service, call: &Call) -> Answer {
         refuse_running(tx, task)?;
         refuse_taken(tx, &spec, Some(task))?;
         let now = tx.now();
+        let before = info(tx, task).cloned();
         let mut result = Ok(());
         update(tx, task, |info| {
             info.set(const { ty::ScheduledTaskInfo.slot("lastModifiedTime") }, now);
             info.set(const { ty::ScheduledTaskInfo.slot("lastModifiedUser") }, user);
             result = apply(service, &spec, info);
         })?;
-        if let Some(info) = info(tx, task).cloned() {
-            moments::tell(tx, &info, ty::ScheduledTaskReconfiguredEvent);
+        if let Some((before, after)) = before.zip(info(tx, task).cloned()) {
+            moments::tell_change(tx, &before, &after);
         }
         result
     })?;

@@ -18,6 +18,15 @@ pub(super) fn tell(tx: &mut Tx<'_>, info: &Object, of: Type) {
     }
 }
 
+/// Says that a scheduled task is another one now, and in what.
+pub(super) fn tell_change(tx: &mut Tx<'_>, before: &Object, after: &Object) {
+    let Some(entity) = entity(after) else { return };
+    let changes = events::changes("info", before, after);
+    let mut event = event(tx, after, ty::ScheduledTaskReconfiguredEvent);
+    event.set(const { ty::ScheduledTaskReconfiguredEvent.slot("configChanges") }, changes);
+    events::post(tx, entity, event.finish());
+}
+
 /// Says that a run is over.
 pub(super) fn tell_end(tx: &mut Tx<'_>, info: &Object, fault: Option<&Fault>) {
     if let Some(entity) = entity(info) {

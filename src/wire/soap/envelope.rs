@@ -66,6 +66,8 @@ pub fn encode_request(request: &Request, out: &mut Vec<u8>) {
     push(out, envelope);
     let entries = [
         ("operationID", &request.header.operation_id),
+        ("activationId", &request.header.activation_id),
+        ("changeTag", &request.header.change_tag),
         ("vcSessionCookie", &request.header.session_cookie),
     ];
     if entries.iter().any(|(_, text)| text.is_some()) {

@@ -62,6 +62,8 @@ pub(crate) async fn serve(
                 .and_then(|value| value.to_str().ok())
                 .map_or_else(Str::new, Str::from),
             operation_id: request.header.operation_id,
+            activation_id: request.header.activation_id,
+            change_tag: request.header.change_tag,
             has_certificate: peer.is_some_and(|Extension(peer)| peer.certificate.is_some()),
             has_token: request.header.has_token,
             began: OnceLock::new(),

@@ -42,8 +42,12 @@ impl fmt::Debug for Request {
 /// The entries of the SOAP header that vimsim knows; others are passed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// `operationID`: the client's name for the operation, for logs and tasks.
+    /// `operationID`: the client's name for the operation, for logs.
     pub operation_id: Option<Str>,
+    /// `activationId`: the client's token on the tasks that the call makes.
+    pub activation_id: Option<Str>,
+    /// `changeTag`: the user's tag on the tasks and events of the call.
+    pub change_tag: Option<Str>,
     /// `vcSessionCookie`: the session, for clients that send no HTTP cookie.
     pub session_cookie: Option<Str>,
     /// `Security`: the client has a token of single sign-on. What it says is not read.
@@ -123,6 +127,8 @@ fn read_header(decoder: &mut Decoder<'_>, tag: &Tag<'_>) -> Result<Header> {
     while let Some(entry) = decoder.xml.child()? {
         let known = match entry.name {
             "operationID" => &mut header.operation_id,
+            "activationId" => &mut header.activation_id,
+            "changeTag" => &mut header.change_tag,
             "vcSessionCookie" => &mut header.session_cookie,
             name => {
                 header.has_token |= name == "Security";

@@ -6,6 +6,8 @@ use vimsim::schema::{method, ty};
 use vimsim::value::{MoRef, Object, Value};
 use vimsim::{enum_value, object};
 
+use vimsim::vsphere::{Call, Caller};
+
 use super::client::*;
 
 fn info(client: &Client, args: Args) -> Object {
@@ -73,6 +75,47 @@ fn a_task_is_what_was_asked_for() {
     // The reply is the task as it is.
     let task = MoRef::new(ty::Task, "task-3");
     assert_eq!(client.read(&task, "info"), Some(Value::Object(grandchild)));
+}
+
+#[test]
+fn what_the_caller_marks_is_on_tasks_and_events() {
+    let client = Client::new();
+    let vm = client.named("DC0_H0_VM0");
+    let marked = |this: &MoRef, (method, args): Args| {
+        let mut caller = Caller::anonymous(client.service.version());
+        caller.session = Some(client.session.clone());
+        caller.activation_id = Some("from-the-header".into());
+        caller.change_tag = Some("ticket 7".into());
+        let call = Call { this: this.clone(), method, args: args.into(), caller };
+        now(client.service.call(&call)).unwrap().unwrap()
+    };
+    let of = |task: &MoRef| client.read(task, "info").unwrap().as_object().unwrap().clone();
+    let task = marked(&vm, args!(PowerOffVM_Task));
+    let shown = of(task.as_moref().unwrap());
+    assert_eq!(text(&shown, "activationId"), Some("from-the-header"));
+    assert_eq!(text(&shown, "changeTag"), Some("ticket 7"));
+    // What the argument says goes before what the message says.
+    let own = args!(CreateTask, obj: &vm, taskTypeId: KIND, cancelable: true, activationId: "own");
+    let own = marked(&client.manager(), own);
+    assert_eq!(text(own.as_object().unwrap(), "activationId"), Some("own"));
+    assert_eq!(text(own.as_object().unwrap(), "changeTag"), Some("ticket 7"));
+    let field = args!(AddCustomFieldDef, name: "owner");
+    marked(&MoRef::new(ty::CustomFieldsManager, "CustomFieldsManager"), field);
+    let state = client.snapshot();
+    let log = vimsim::engine::events_in(&state).unwrap();
+    let tagged: Vec<&str> = log
+        .iter()
+        .filter(|event| event.tag.as_deref() == Some("ticket 7"))
+        .map(|event| event.ty.name())
+        .collect();
+    let expected = [
+        "TaskEvent",
+        "VmStoppingEvent",
+        "VmPoweredOffEvent",
+        "TaskEvent",
+        "CustomFieldDefAddedEvent",
+    ];
+    assert_eq!(tagged, expected);
 }
 
 #[test]

@@ -159,7 +159,13 @@ impl Maker {
         let Value::Ref(this) = self.value(method.owner(), 0) else { panic!("a reference") };
         let args = method.params().iter().map(|param| self.field(*param, 3)).collect();
         let mut text = || (self.below(4) == 0).then(|| Str::from(self.text()));
-        let header = Header { operation_id: text(), session_cookie: text(), ..Header::default() };
+        let header = Header {
+            operation_id: text(),
+            activation_id: text(),
+            change_tag: text(),
+            session_cookie: text(),
+            has_token: false,
+        };
         Request { this, method, args, version: Version::NEWEST, header }
     }
 }
