@@ -332,6 +332,11 @@ pub fn tasks_in(snapshot: &Snapshot) -> Option<&TaskTable> {
     snapshot.companion::<Tables>().map(|tables| &tables.tasks)
 }
 
+/// What a front end committed together with the snapshot, if it is a `T`.
+pub fn aside_in<T: std::any::Any>(snapshot: &Snapshot) -> Option<&T> {
+    snapshot.companion::<Tables>()?.aside()
+}
+
 /// The events as they were when the snapshot was taken; none in a snapshot of
 /// a store that no engine has changed.
 pub fn events_in(snapshot: &Snapshot) -> Option<&EventLog> {

@@ -40,7 +40,7 @@ pub mod scheduler;
 pub mod tx;
 
 pub use admission::Busy;
-pub use api::{Engine, Settings, WeakEngine, events_in, tasks_in};
+pub use api::{Engine, Settings, WeakEngine, aside_in, events_in, tasks_in};
 pub use clock::{Clock, NotStepped};
 pub use commit::{Moment, Projection};
 pub use director::{AsAsked, Director, Plan};

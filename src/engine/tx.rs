@@ -1,10 +1,13 @@
 //! A change in the making, of the inventory and of the tasks together.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use super::admission::{Admission, Answer};
 use super::commit::{Moment, Projection};
@@ -16,8 +19,8 @@ use crate::ids::Ids;
 use crate::inventory::{Read, Transaction};
 use crate::task::state::cancel_by;
 use crate::task::{
-    CancelOutcome, Command, Progress, Retention, State, TaskDraft, TaskId, TaskRecord, TaskTable,
-    cancel,
+    CancelOutcome, Claim, Command, Progress, Retention, State, TaskDraft, TaskId, TaskRecord,
+    TaskTable, cancel,
 };
 use crate::value::{DateTime, MoRef, Object, Str, Value};
 
@@ -36,6 +39,14 @@ pub(super) struct Tables {
     pub(super) events: EventLog,
     /// The time of the latest commit; the next one is not earlier.
     pub(super) time: DateTime,
+    /// What front ends keep of their own, one of each type.
+    asides: SmallVec<[Arc<dyn Any + Send + Sync>; 1]>,
+}
+
+impl Tables {
+    pub(super) fn aside<T: Any>(&self) -> Option<&T> {
+        self.asides.iter().find_map(|aside| aside.downcast_ref())
+    }
 }
 
 impl Default for Tables {
@@ -46,6 +57,7 @@ impl Default for Tables {
             event_key: 0,
             events: EventLog::new(),
             time: DateTime::EPOCH,
+            asides: SmallVec::new(),
         }
     }
 }
@@ -262,8 +274,10 @@ impl<'a> Tx<'a> {
     /// Changes the status of a task. What it held goes to the next in line
     /// when it ends, and its parent's progress follows.
     pub fn apply(&mut self, id: TaskId, command: Command) -> Result<(), Fault> {
+        let ended = |record: &Arc<TaskRecord>| record.state().is_done();
+        let was_done = self.task(id).is_some_and(ended);
         if let Some(new) = self.change(id, command)? {
-            if new.state().is_done() {
+            if ended(&new) && !was_done {
                 let next = self.tables.admission.release(id);
                 self.events.extend(next.into_iter().map(Event::Start));
                 self.tell(&new, Moment::Ended, None);
@@ -292,6 +306,25 @@ impl<'a> Tx<'a> {
     /// Says in words where the work of a task is.
     pub fn describe(&mut self, id: TaskId, message: Object) -> Result<(), Fault> {
         self.apply(id, Command::Describe(message))
+    }
+
+    /// Says something of a task that nobody checks; see [`Claim`].
+    pub fn claim(&mut self, id: TaskId, claim: Claim) -> Result<(), Fault> {
+        let own = self.task(id).is_some_and(|record| !record.driven);
+        self.apply(id, Command::Claim { claim, own })
+    }
+
+    /// What a front end commits together with everything else, if it is a `T`.
+    pub fn aside<T: Any>(&self) -> Option<&T> {
+        self.tables.aside::<T>()
+    }
+
+    /// Commits something of a front end's own together with everything else:
+    /// there is one of each type.
+    pub fn set_aside<T: Any + Send + Sync>(&mut self, value: T) {
+        self.tables.asides.retain(|aside| !aside.is::<T>());
+        self.tables.asides.push(Arc::new(value));
+        self.tables_changed = true;
     }
 
     /// Keeps something that only one protocol knows of a task.

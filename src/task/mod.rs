@@ -5,6 +5,7 @@
 //! instructions, so that a commit that fails simply forgets its copy.
 //!
 //! - [`state`]: the one function that changes a task's state
+//! - [`unchecked`]: what clients say of a task without being checked
 //! - [`record`]: everything known about one task, neutral to protocols
 //! - [`table`]: all tasks, with what is looked up often
 //! - [`progress`]: how far a task is, and a parent by its children
@@ -21,6 +22,7 @@ pub mod record;
 pub mod retention;
 pub mod state;
 pub mod table;
+pub mod unchecked;
 
 pub use cancel::{CancelOutcome, CancelRequest};
 pub use filter::TaskFilter;
@@ -30,3 +32,4 @@ pub use record::{Operation, Reason, TaskDraft, TaskId, TaskRecord};
 pub use retention::Retention;
 pub use state::{Command, End, Outcome, Phase, State, Status, Target, TaskError, transition};
 pub use table::TaskTable;
+pub use unchecked::{Claim, Said, Standing, View};

@@ -7,8 +7,28 @@
 //!      │ Finish, Set success, Set error   │  └────┘
 //!      └────────────────┬─────────────────┘
 //!                       ▼
-//!      done: success │ failure │ cancelled            nothing leads out
+//!      done: success │ failure │ cancelled            nothing leads out …
+//!                       │      ▲
+//!                       └──────┘ … but Claim, of a task without a job:
+//!      any state ◄──────────────►  running, success, failure, cancelled
 //! ```
+//!
+//! A [`Claim`] is what a client says without being checked; see
+//! [`super::unchecked`] for the second face that it writes on. Who does the
+//! work decides what it means for the first one:
+//!
+//! | claim | a client's own task | a task with a job |
+//! | --- | --- | --- |
+//! | pending, cancelling | running, even if it had ended; no `completeTime` then | stays as it is |
+//! | success, failure, cancelled | ends so, now; one that had ended keeps its `completeTime` | stays as it is |
+//! | progress | reported, while running | stays as it is |
+//! | result, error | given, as text and as `SystemError`; with success, with failure only | stays as it is |
+//!
+//! On the second face a claim writes its field and no other. There, the work
+//! that ends writes only while the task stands as pending; if a client says
+//! that it is over already, or being cancelled, the real end changes nothing.
+//! Of a client's own task that stands as cancelling, an end that is told
+//! through the checked commands does count: nobody else will tell it.
 //!
 //! Beside the state runs the request to cancel, which is only a flag: it may
 //! be raised while queued or running and is never lowered. Who does the work
@@ -18,10 +38,13 @@
 //! protocols draw the line differently: to vSphere a cancelled task is an
 //! error with a certain fault, to XenAPI it is a status of its own.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use super::cancel::{self, CancelOutcome, CancelRequest};
 use super::progress::Progress;
+use super::unchecked::{Claim, Claims, Said, Standing, View};
 use crate::fault::Fault;
 use crate::schema::ty;
 use crate::value::{Array, DateTime, Object, Str, Value};
@@ -33,7 +56,7 @@ pub enum Phase {
     Queued,
     /// Its work is being done.
     Running,
-    /// It has ended and never changes again.
+    /// It has ended, and does not change again by checked commands.
     Done,
 }
 
@@ -94,6 +117,7 @@ pub struct Status {
     queued_at: DateTime,
     started_at: Option<DateTime>,
     completed_at: Option<DateTime>,
+    claims: Option<Arc<Claims>>,
 }
 
 /// What a status says once the task has ended: all that history keeps of it.
@@ -125,6 +149,7 @@ impl Status {
             queued_at: now,
             started_at: None,
             completed_at: None,
+            claims: None,
         }
     }
 
@@ -142,6 +167,7 @@ impl Status {
             queued_at: ended.queued_at,
             started_at: ended.started_at,
             completed_at: Some(ended.completed_at),
+            claims: None,
         }
     }
 
@@ -201,6 +227,42 @@ impl Status {
         self.completed_at
     }
 
+    /// The face on which clients may write.
+    pub fn view(&self) -> View {
+        let derived = self.derived();
+        self.claims.as_ref().map_or(derived.clone(), |claims| claims.over(derived))
+    }
+
+    /// Where the task is by that face.
+    pub fn standing(&self) -> Standing {
+        self.claims.as_ref().and_then(|claims| claims.standing()).unwrap_or(self.state.into())
+    }
+
+    /// Whether that face says anything that does not follow from the rest.
+    pub const fn is_claimed(&self) -> bool {
+        self.claims.is_some()
+    }
+
+    /// That face as it is while no client has written on it.
+    fn derived(&self) -> View {
+        View {
+            standing: self.state.into(),
+            progress: match self.state {
+                State::Done(_) => 1.0,
+                State::Queued | State::Running => self.progress.map_or(0.0, Progress::fraction),
+            },
+            result: match self.state {
+                State::Done(Outcome::Success) => Said::Typed(self.result.clone()),
+                _ => Said::Nothing,
+            },
+            error: match (self.state, &self.error) {
+                (State::Done(Outcome::Failure), Some(error)) => Said::Typed(error.clone()),
+                _ => Said::Nothing,
+            },
+            finished: self.completed_at,
+        }
+    }
+
     fn latest(&self) -> DateTime {
         self.started_at.unwrap_or(self.queued_at)
     }
@@ -253,6 +315,13 @@ pub enum Command {
     Cancel(CancelRequest),
     /// From now on the work can be stopped, or no longer.
     SetCancelable(bool),
+    /// A client says something without being checked.
+    Claim {
+        /// What it says.
+        claim: Claim,
+        /// Whether it is for clients to say how the work goes: no job does it.
+        own: bool,
+    },
 }
 
 /// How the engine ends a task.
@@ -371,6 +440,27 @@ impl From<TaskError> for Fault {
 /// times counts as that one.
 pub fn transition(status: &Status, command: Command, now: DateTime) -> Result<Status, TaskError> {
     let now = now.max(status.latest());
+    let command = match command {
+        Command::Claim { claim, own } => return Ok(claimed(status, claim, own, now)),
+        command => command,
+    };
+    let reported = matches!(command, Command::Report(_));
+    let mut next = checked(status, command, now)?;
+    if let Some(claims) = &status.claims {
+        let derived = next.derived();
+        let mut view = status.view();
+        if next.state.is_done() && !status.state.is_done() {
+            view.end(&derived, claims.own());
+        } else if reported {
+            view.progress = derived.progress;
+        }
+        next.claims = Claims::between(&derived, view, claims.own());
+    }
+    Ok(next)
+}
+
+/// The rules for all commands but claims.
+fn checked(status: &Status, command: Command, now: DateTime) -> Result<Status, TaskError> {
     match command {
         Command::Start => match status.state {
             State::Queued => Ok(status.started(now)),
@@ -404,7 +494,69 @@ pub fn transition(status: &Status, command: Command, now: DateTime) -> Result<St
             live(status)?;
             Ok(Status { cancelable, ..status.clone() })
         }
+        // Not checked; see [`claimed`].
+        Command::Claim { .. } => Ok(status.clone()),
     }
+}
+
+/// What `claim` makes of a status. It is never refused.
+fn claimed(status: &Status, claim: Claim, own: bool, now: DateTime) -> Status {
+    let mut view = status.view();
+    let mut next = status.clone();
+    match &claim {
+        Claim::Standing(standing) if own => next = stand(next, *standing, now),
+        Claim::Progress(progress) if own && status.state == State::Running => {
+            next.progress = Some(Progress::from_fraction(*progress));
+        }
+        _ => {}
+    }
+    view.set(claim);
+    if own {
+        give(&mut next, &view);
+    }
+    next.claims = Claims::between(&next.derived(), view, own);
+    next
+}
+
+/// What a client said of the result and the error of its own task counts once
+/// the task has ended in the way that such belongs to.
+fn give(status: &mut Status, view: &View) {
+    match (status.state, &view.result, &view.error) {
+        (State::Done(Outcome::Success), Said::Raw(text), _) => {
+            status.result = Some(Value::String(text.clone()));
+        }
+        (State::Done(Outcome::Failure), _, Said::Raw(list)) => {
+            status.error = Some(Fault::system_error(&list.join(", ")));
+        }
+        _ => {}
+    }
+}
+
+/// The status of a client's own task that it says stands so.
+fn stand(status: Status, standing: Standing, now: DateTime) -> Status {
+    let Some(outcome) = standing.outcome() else {
+        if status.state == State::Running {
+            return status;
+        }
+        let started_at = status.started_at.or(Some(now));
+        return Status {
+            state: State::Running,
+            result: None,
+            error: None,
+            completed_at: None,
+            started_at,
+            ..status
+        };
+    };
+    if status.state == State::Done(outcome) {
+        return status;
+    }
+    let end = match outcome {
+        Outcome::Success => End::Success(None),
+        Outcome::Failure => End::Failure(None),
+        Outcome::Cancelled => End::Cancelled(Fault::request_canceled()),
+    };
+    status.finished(end, status.completed_at.unwrap_or(now))
 }
 
 fn running(status: &Status) -> Result<(), TaskError> {

@@ -10,7 +10,9 @@ use super::filter::TaskFilter;
 use super::history::History;
 use super::progress::Family;
 use super::record::{TaskDraft, TaskId, TaskRecord};
-use crate::value::{DateTime, MoRef};
+use super::state::State;
+use crate::fault::Fault;
+use crate::value::{DateTime, MoRef, Value};
 
 /// All tasks that are remembered, with what is looked up often.
 #[derive(Clone, Debug)]
@@ -30,6 +32,17 @@ pub struct TaskTable {
     /// Parent and child.
     members: OrdSet<(TaskId, TaskId)>,
     families: OrdMap<TaskId, Family>,
+}
+
+/// What is remembered of the end of a task.
+#[derive(PartialEq)]
+struct End<'a>(State, Option<DateTime>, Option<&'a Value>, Option<&'a Fault>);
+
+impl<'a> End<'a> {
+    fn of(record: &'a TaskRecord) -> Self {
+        let status = record.status();
+        Self(status.state(), status.completed_at(), status.result(), status.error())
+    }
 }
 
 /// When tasks end that have not ended.
@@ -152,18 +165,42 @@ impl TaskTable {
     /// Replaces the record of a task that exists.
     pub fn replace(&mut self, record: &Arc<TaskRecord>) {
         let Some(old) = self.records.insert(record.id, Arc::clone(record)) else { return };
-        if let Some(completed) = record.status().completed_at()
-            && self.live.remove(&record.id).is_some()
-        {
-            self.finished.insert((completed, record.id));
-            if let Some(entity) = &record.entity {
-                self.by_entity.remove(&(entity.clone(), NEVER, record.id));
-            }
-            self.enter(record, completed);
-            self.history.add(record);
+        let ended = old.state().is_done() || record.state().is_done();
+        if ended && End::of(&old) != End::of(record) {
+            self.move_end(&old, record);
         }
         if let Some(parent) = record.parent {
             self.update_family(parent, Some(&old), record);
+        }
+    }
+
+    /// A task has ended, or a client said that its own has not after all, or
+    /// that it has in another way.
+    fn move_end(&mut self, old: &TaskRecord, record: &Arc<TaskRecord>) {
+        let id = record.id;
+        match old.status().completed_at() {
+            Some(completed) => {
+                self.finished.remove(&(completed, id));
+                self.history.take_back(id);
+            }
+            None => {
+                self.live.remove(&id);
+            }
+        }
+        if let Some(entity) = &record.entity {
+            let end = old.status().completed_at().unwrap_or(NEVER);
+            self.by_entity.remove(&(entity.clone(), end, id));
+        }
+        match record.status().completed_at() {
+            Some(completed) => {
+                self.finished.insert((completed, id));
+                self.enter(record, completed);
+                self.history.add(record);
+            }
+            None => {
+                self.live.insert(id);
+                self.enter(record, NEVER);
+            }
         }
     }
 

@@ -21,3 +21,4 @@ mod server;
 mod sessions;
 mod soap_codec;
 mod tidy;
+mod xenapi_task;

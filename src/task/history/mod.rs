@@ -75,6 +75,24 @@ impl History {
         }
     }
 
+    /// Forgets a task that has not ended after all.
+    pub(super) fn take_back(&mut self, id: TaskId) {
+        if self.fresh.remove(&id).is_some() {
+            self.len -= 1;
+            return;
+        }
+        let (number, row) = place(id);
+        if let Some(segment) = self.segments.get(&number)
+            && segment.contains(row)
+        {
+            // It keeps its place by the last end: it goes no earlier by that.
+            let mut segment = Segment::clone(segment);
+            segment.remove(row);
+            self.segments.insert(number, Arc::new(segment));
+            self.len -= 1;
+        }
+    }
+
     /// Puts the fresh ones into their segments.
     fn settle(&mut self) {
         let mut fresh = std::mem::take(&mut self.fresh).into_iter().peekable();

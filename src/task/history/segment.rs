@@ -112,6 +112,12 @@ impl<T> Sparse<T> {
         }
     }
 
+    fn clear(&mut self, row: Row) {
+        if let Some(place) = self.values.get_mut(usize::from(row)) {
+            *place = None;
+        }
+    }
+
     fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.values.iter().flatten()
     }
@@ -155,6 +161,12 @@ impl Times {
     fn set_time(&mut self, row: Row, time: Option<DateTime>) {
         if let Some(time) = time {
             self.set(row, time.micros());
+        }
+    }
+
+    fn clear(&mut self, row: Row) {
+        if let Some(place) = self.values.get_mut(usize::from(row)) {
+            *place = NO_TIME;
         }
     }
 
@@ -274,6 +286,20 @@ impl Segment {
         if rest != Rest::default() {
             self.rest.set(row, Box::new(rest));
         }
+    }
+
+    /// Whether the task in a row is kept here.
+    pub(super) fn contains(&self, row: Row) -> bool {
+        self.present.contains(row)
+    }
+
+    /// Forgets the task in a row, which may be added again.
+    pub(super) fn remove(&mut self, row: Row) {
+        self.present.retain(|kept| kept != row);
+        self.started.clear(row);
+        self.results.clear(row);
+        self.errors.clear(row);
+        self.rest.clear(row);
     }
 
     /// Gives back what was allocated in advance.

@@ -1,0 +1,3 @@
+//! XenAPI's tasks, and what they are to the one record that all front ends show.
+
+mod unchecked;
