@@ -151,6 +151,7 @@ impl Engine {
                 && record.state() == State::Running
                 && let Some(entry) = lock(&self.core.jobs).entries.get_mut(&record.id)
             {
+                entry.withdraw(tx, &record);
                 entry.job.undo(tx);
             }
             Ok(())

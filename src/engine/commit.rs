@@ -11,14 +11,14 @@ use smallvec::SmallVec;
 use super::clock::Clock;
 use super::director::{Director, Plan};
 use super::driver::Event;
-use super::job::Job;
+use super::entry::Entry;
 use super::scheduler::{Scheduler, Ticket, Weight};
 use super::tx::{Tables, Tx};
 use crate::event::{self, EventDraft};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Store, Transaction};
-use crate::task::{Retention, TaskId, TaskRecord, TaskTable};
+use crate::task::{Command, Retention, TaskId, TaskRecord, TaskTable};
 use crate::value::{DateTime, MoRef, Object};
 
 /// While many tasks end, they stop being recent in lots, so much apart.
@@ -118,17 +118,6 @@ pub(super) struct Jobs {
     aged: Option<DateTime>,
 }
 
-/// One job at work.
-pub(super) struct Entry {
-    pub(super) job: Box<dyn Job>,
-    pub(super) asked: Duration,
-    pub(super) plan: Plan,
-    /// Its time has passed: it may be completed.
-    pub(super) due: bool,
-    pub(super) timers: SmallVec<[Ticket; 3]>,
-    watched: Vec<MoRef>,
-}
-
 impl Jobs {
     /// From now on the job is asked again when one of the objects changes.
     pub(super) fn watch(&mut self, id: TaskId, objects: Vec<MoRef>) {
@@ -166,6 +155,7 @@ impl Core {
             let tables = transaction.companion::<Tables>().cloned().unwrap_or_default();
             let mut tx = Tx::new(transaction, tables, now, &self.ids, &*self.projection);
             let result = change(&mut tx)?;
+            self.direct(&mut tx);
             self.project(&mut tx);
             self.keep_events(&mut tx);
             self.publish(tx);
@@ -174,12 +164,41 @@ impl Core {
         Ok(result)
     }
 
+    /// Has it decided how the new tasks go. What shows from the beginning shows
+    /// in the same commit.
+    fn direct(&self, tx: &mut Tx<'_>) {
+        for at in 0..tx.submitted.len() {
+            let Some(submitted) = tx.submitted.get(at) else { return };
+            let Some(record) = tx.task(submitted.id).cloned() else { continue };
+            let plan = match &submitted.plan {
+                Some(plan) => plan.clone(),
+                None => self.director.plan(&record, submitted.asked, tx),
+            };
+            if let Some(cancelable) = plan.cancelable
+                && !record.state().is_done()
+            {
+                let set = tx.apply(record.id, Command::SetCancelable(cancelable));
+                debug_assert!(set.is_ok(), "a task that has not ended can be made cancelable");
+            }
+            if !plan.hidden.is_zero() {
+                tx.tables.tasks.hide(record.id);
+            }
+            if let Some(submitted) = tx.submitted.get_mut(at) {
+                submitted.plan = Some(plan);
+            }
+        }
+    }
+
     /// Shows the changed tasks in the inventory.
     fn project(&self, tx: &mut Tx<'_>) {
         for (id, old) in std::mem::take(&mut tx.touched) {
             let new = tx.task(id).cloned();
+            let hidden = tx.tasks().is_hidden(id);
             let inventory = tx.inventory();
             match (&old, &new) {
+                (old, Some(new)) if hidden => {
+                    self.projection.on_change(inventory, old.as_deref(), new);
+                }
                 (old, Some(new)) => {
                     inventory.insert(new.mo.clone(), self.projection.project(new));
                     self.projection.on_change(inventory, old.as_deref(), new);
@@ -210,25 +229,22 @@ impl Core {
         for (id, _) in tx.touched.iter().filter(|(_, old)| old.is_some()) {
             if tx.task(*id).is_none_or(|record| record.state().is_done()) {
                 jobs.unwatch(*id);
-                let timers = jobs.entries.remove(id).map(|entry| entry.timers);
-                for timer in timers.unwrap_or_default() {
-                    self.timing.scheduler.cancel(timer);
+                if let Some(mut entry) = jobs.entries.remove(id) {
+                    entry.silence(&self.timing.scheduler);
                 }
             }
         }
         for submitted in std::mem::take(&mut tx.submitted) {
+            let plan = submitted.plan.unwrap_or_else(|| Plan::even(submitted.asked));
+            if !plan.hidden.is_zero() {
+                let due = now.after(plan.hidden);
+                self.timing.scheduler.schedule(due, Weight::Work, Event::Appear(submitted.id));
+            }
             // Submitted and cancelled in one change: there is nothing to do.
             if tx.task(submitted.id).is_none_or(|record| record.state().is_done()) {
                 continue;
             }
-            let entry = Entry {
-                job: submitted.job,
-                asked: submitted.asked,
-                plan: Plan { running: submitted.asked },
-                due: false,
-                timers: SmallVec::new(),
-                watched: Vec::new(),
-            };
+            let entry = Entry::new(submitted.job, plan);
             jobs.entries.insert(submitted.id, entry);
         }
         let mut events = std::mem::take(&mut tx.events);

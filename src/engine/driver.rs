@@ -1,4 +1,14 @@
-//! Does what is due: starts jobs, reports their progress, ends them.
+//! Does what is due: starts jobs, takes the steps of their plans, ends them.
+//!
+//! ```text
+//!   turn ──► (queued, held) ──► begin ──► step, step, … ──► proceed: effect and success
+//!                                 │          │                 │
+//!                                 └──────────┴─ a fault ───────┴──► fail: undo and the fault
+//!                                            └─ vanish: the task is gone
+//! ```
+//!
+//! [`Entry`] says which of these comes next and when; [`super::hand`] does the
+//! same things out of turn.
 //!
 //! Whatever a job does wrong costs its task and nothing else: a fault or a
 //! panic takes back the commit in which it happened, and the task ends with it.
@@ -6,11 +16,13 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, TryLockError};
+use std::time::Duration;
 
 use super::api::Engine;
-use super::commit::{Entry, Jobs, Moment, lock};
+use super::commit::{Jobs, Moment, lock};
+use super::director::Act;
+use super::entry::{Entry, Stage};
 use super::job::{Ready, TaskContext};
-use super::scheduler::Weight;
 use super::tx::Tx;
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -26,14 +38,14 @@ pub(super) enum Event {
     Start(TaskId),
     /// The task is not admitted; the other one is in its way.
     Refuse(TaskId, TaskId),
-    /// The job's next report, by its number.
-    Report(TaskId, u32),
-    /// The job's time has passed.
-    Due(TaskId),
+    /// What comes next by the task's plan.
+    Next(TaskId),
     /// Something happened that may allow the job to end.
     Proceed(TaskId),
     /// The job has waited for too long.
     Timeout(TaskId, Fault),
+    /// The task was hidden for long enough.
+    Appear(TaskId),
     /// Finished tasks may be beyond retention.
     Sweep,
     /// A finished task is no longer recent.
@@ -77,28 +89,65 @@ impl Engine {
 
     fn dispatch(&self, event: Event) {
         match event {
-            Event::Start(id) => self.start_job(id),
+            Event::Start(id) => self.turn(id),
             Event::Refuse(id, holder) => self.refuse(id, holder),
-            Event::Report(id, number) => self.report_progress(id, number),
-            Event::Due(id) => {
-                if let Some(entry) = lock(&self.core.jobs).entries.get_mut(&id) {
-                    entry.due = true;
-                }
-                self.proceed(id);
-            }
+            Event::Next(id) => self.next(id),
             Event::Proceed(id) => self.proceed(id),
             Event::Timeout(id, fault) => self.time_out(id, &fault),
+            Event::Appear(id) => note(
+                id,
+                self.core.commit(|tx| {
+                    tx.reveal(id);
+                    Ok(())
+                }),
+            ),
             Event::Sweep => self.sweep(),
             Event::Age => self.age(),
             Event::Call(call) => call(self),
         }
     }
 
-    fn start_job(&self, id: TaskId) {
-        let started = self.attempt(id, |tx, jobs| {
+    /// What the job needs is free. As a rule it begins at once.
+    fn turn(&self, id: TaskId) {
+        let now = self.now();
+        let mut jobs = lock(&self.core.jobs);
+        let Some(entry) = jobs.entries.get_mut(&id).filter(|entry| entry.stage == Stage::Line)
+        else {
+            return;
+        };
+        entry.enter(Stage::Turn, now);
+        if entry.due() == Some(now) {
+            drop(jobs);
+            self.begin(id);
+        } else {
+            entry.arrange(id, &self.core.timing.scheduler);
+        }
+    }
+
+    /// What comes next may be due; what was arranged before somebody changed
+    /// the order of things is not.
+    fn next(&self, id: TaskId) {
+        let stage = {
+            let jobs = lock(&self.core.jobs);
+            let Some(entry) = jobs.entries.get(&id) else { return };
+            if entry.due().is_none_or(|due| due > self.now()) {
+                return;
+            }
+            entry.stage
+        };
+        match stage {
+            Stage::Turn => self.begin(id),
+            Stage::Running => self.step(id, false),
+            Stage::Line | Stage::Due => {}
+        }
+    }
+
+    /// Begins the work of a task whose turn it is.
+    pub(super) fn begin(&self, id: TaskId) {
+        let begun = self.attempt(id, |tx, jobs| {
             let Some(entry) = jobs.entries.get_mut(&id) else { return Ok(None) };
             let Some(record) = tx.task(id).cloned() else { return Ok(None) };
-            if record.state() != State::Queued {
+            if record.state() != State::Queued || entry.stage != Stage::Turn {
                 return Ok(None);
             }
             tx.apply(id, Command::Start)?;
@@ -107,36 +156,68 @@ impl Engine {
             }
             let context = TaskContext { id, mo: &record.mo, cancelled: false };
             entry.job.begin(tx, &context)?;
-            let running = tx.task(id).cloned().unwrap_or(record);
-            Ok(Some((running, entry.asked, tx.now(), entry.job.timeout())))
+            Ok(Some(tx.now()))
         });
-        let (record, asked, started, timeout) = match started {
-            Ok(Some(started)) => started,
+        let begun = match begun {
+            Ok(Some(begun)) => begun,
             Ok(None) => return,
             Err(fault) => return self.fail(id, &fault),
         };
-        let plan = self.core.director.plan(&record, asked);
+        let scheduler = &self.core.timing.scheduler;
         let mut jobs = lock(&self.core.jobs);
         let Some(entry) = jobs.entries.get_mut(&id) else { return };
-        entry.plan = plan;
-        let schedule = |after, event| {
-            self.core.timing.scheduler.schedule(started.after(after), Weight::Work, event)
-        };
-        entry.due = entry.plan.running.is_zero();
-        if !entry.due {
-            entry.timers.push(schedule(entry.plan.running, Event::Due(id)));
-        }
-        if let Some((after, _)) = entry.plan.report(1) {
-            entry.timers.push(schedule(after, Event::Report(id, 1)));
-        }
-        if let Some((after, fault)) = timeout {
-            entry.timers.push(schedule(after, Event::Timeout(id, fault)));
+        entry.enter(Stage::Running, begun);
+        if let Some((after, fault)) = entry.job.timeout() {
+            entry.alarm(begun.after(after), Event::Timeout(id, fault), scheduler);
         }
         // Who takes no time does not wait for the queue either.
-        let due = entry.due;
-        drop(jobs);
-        if due {
-            self.proceed(id);
+        if entry.due().is_some_and(|due| due <= begun) {
+            drop(jobs);
+            self.step(id, false);
+        } else {
+            entry.arrange(id, scheduler);
+        }
+    }
+
+    /// Takes the next step of a running task, with all that come in the same
+    /// instant; one that is `forced` need not be due, and if the task is held
+    /// it stays so.
+    pub(super) fn step(&self, id: TaskId, forced: bool) {
+        let stepped = self.attempt(id, |tx, jobs| {
+            let Some(entry) = jobs.entries.get_mut(&id) else { return Ok(Stage::Running) };
+            let at_work = |task: &&Arc<TaskRecord>| {
+                task.state() == State::Running && task.status().cancel().is_none()
+            };
+            let Some(record) = tx.task(id).filter(at_work).cloned() else {
+                return Ok(Stage::Running);
+            };
+            if entry.stage != Stage::Running {
+                return Ok(Stage::Running);
+            }
+            let first = entry.plan.course.step(entry.next).after;
+            if forced {
+                entry.hold_at(first);
+            }
+            while entry.stage == Stage::Running && entry.plan.course.step(entry.next).after == first
+            {
+                if !forced && entry.due().is_none_or(|due| due > tx.now()) {
+                    break;
+                }
+                let step = entry.plan.course.step(entry.next);
+                entry.next = entry.next.saturating_add(1);
+                if !take(tx, entry, &record, step.act, first)? {
+                    return Ok(Stage::Running);
+                }
+            }
+            if entry.stage == Stage::Running {
+                entry.arrange(id, &self.core.timing.scheduler);
+            }
+            Ok(entry.stage)
+        });
+        match stepped {
+            Ok(Stage::Due) => self.proceed(id),
+            Ok(Stage::Line | Stage::Turn | Stage::Running) => {}
+            Err(fault) => self.fail(id, &fault),
         }
     }
 
@@ -151,43 +232,24 @@ impl Engine {
         note(id, refused);
     }
 
-    fn report_progress(&self, id: TaskId, number: u32) {
-        let reported = self.attempt(id, |tx, jobs| {
-            let Some(entry) = jobs.entries.get_mut(&id) else { return Ok(()) };
-            let Some(record) = tx.task(id).filter(|record| record.state() == State::Running) else {
-                return Ok(());
-            };
-            let started = record.status().started_at().unwrap_or(tx.now());
-            // A parent is as far as its children are.
-            if let Some((_, progress)) = entry.plan.report(number)
-                && tx.tasks().family(id).children() == 0
-            {
-                tx.report(id, progress)?;
-            }
-            if let Some((after, _)) = entry.plan.report(number + 1) {
-                let report = Event::Report(id, number + 1);
-                let scheduler = &self.core.timing.scheduler;
-                let ticket = scheduler.schedule(started.after(after), Weight::Work, report);
-                entry.timers.retain(|timer| timer.due() > tx.now());
-                entry.timers.push(ticket);
-            }
-            Ok(())
-        });
-        note(id, reported);
-    }
-
     /// Ends a job if it can end: as cancelled if somebody asked for that, or
     /// by its effect when its time has passed and it is ready.
-    fn proceed(&self, id: TaskId) {
+    pub(super) fn proceed(&self, id: TaskId) {
         let proceeded = self.attempt(id, |tx, jobs| {
             let Some(entry) = jobs.entries.get_mut(&id) else { return Ok(()) };
             let Some(record) = tx.task(id).filter(|record| record.state() == State::Running) else {
                 return Ok(());
             };
-            let mo = record.mo.clone();
-            let cancelled = record.status().cancel().is_some();
-            let context = TaskContext { id, mo: &mo, cancelled };
-            if !cancelled && !entry.due {
+            let record = Arc::clone(record);
+            let request = record.status().cancel();
+            let cancelled = request.is_some();
+            let context = TaskContext { id, mo: &record.mo, cancelled };
+            if !cancelled && (entry.stage != Stage::Due || entry.is_held()) {
+                return Ok(());
+            }
+            let stops = request.map(|request| request.at.after(entry.plan.stopping));
+            if let Some(stops) = stops.filter(|stops| *stops > tx.now()) {
+                entry.alarm(stops, Event::Proceed(id), &self.core.timing.scheduler);
                 return Ok(());
             }
             let ready = if cancelled { Ready::Children } else { entry.job.ready(tx, &context) };
@@ -197,11 +259,14 @@ impl Engine {
             }
             if cancelled {
                 let fault = Fault::request_canceled();
+                entry.withdraw(tx, &record);
                 entry.job.undo(tx);
                 entry.job.stopped(tx, &fault);
                 tx.apply(id, Command::Finish(End::Cancelled(fault)))?;
             } else {
                 let result: Option<Value> = entry.job.complete(tx, &context)?;
+                entry.withdraw(tx, &record);
+                let result = entry.plan.result.clone().or(result);
                 tx.apply(id, Command::Finish(End::Success(result)))?;
             }
             Ok(())
@@ -213,11 +278,15 @@ impl Engine {
 
     /// Ends a job that has waited for too long. One that was cancelled ends as
     /// that, however long its children take.
-    fn time_out(&self, id: TaskId, fault: &Fault) {
+    pub(super) fn time_out(&self, id: TaskId, fault: &Fault) {
         let timed_out = self.attempt(id, |tx, jobs| {
             let gone =
                 |task: &Arc<TaskRecord>| task.state().is_done() || task.status().cancel().is_some();
             if tx.task(id).is_none_or(gone) {
+                return Ok(());
+            }
+            if let Some(entry) = jobs.entries.get_mut(&id).filter(|entry| entry.is_held()) {
+                entry.overdue = Some(fault.clone());
                 return Ok(());
             }
             end_failed(tx, jobs.entries.get_mut(&id), id, fault)?;
@@ -233,7 +302,7 @@ impl Engine {
 
     /// Ends a job that went wrong. The commit in which it did has been taken
     /// back, but not what the job did in its beginning.
-    fn fail(&self, id: TaskId, fault: &Fault) {
+    pub(super) fn fail(&self, id: TaskId, fault: &Fault) {
         let failed =
             self.attempt(id, |tx, jobs| end_failed(tx, jobs.entries.get_mut(&id), id, fault));
         if failed.is_err() {
@@ -267,7 +336,7 @@ impl Engine {
     }
 
     /// A commit with the jobs at hand, in which a panic is a fault.
-    fn attempt<T>(
+    pub(super) fn attempt<T>(
         &self,
         id: TaskId,
         change: impl FnOnce(&mut Tx<'_>, &mut Jobs) -> Result<T, Fault>,
@@ -287,23 +356,80 @@ impl Engine {
     }
 }
 
+/// Does what a step says, at this time of the plan; whether the task is still
+/// there.
+fn take(
+    tx: &mut Tx<'_>,
+    entry: &mut Entry,
+    task: &TaskRecord,
+    act: Act,
+    time: Duration,
+) -> Result<bool, Fault> {
+    match act {
+        // A parent is as far as its children are.
+        Act::Report(_) if tx.tasks().family(task.id).children() > 0 => {}
+        Act::Report(Some(progress)) => tx.report(task.id, progress)?,
+        Act::Report(None) => tx.unreport(task.id)?,
+        Act::Cancelable(cancelable) => tx.apply(task.id, Command::SetCancelable(cancelable))?,
+        Act::Hold => entry.hold_at(time),
+        Act::Ask(question) => {
+            if question.ask(tx, task) {
+                entry.question = Some(question);
+                entry.hold_at(time);
+            }
+        }
+        Act::Fail(fault) => return Err(fault),
+        Act::Vanish { effect } => {
+            lose(tx, Some(entry), task, effect)?;
+            return Ok(false);
+        }
+        Act::Finish => {
+            entry.plan.held = false;
+            entry.stage = Stage::Due;
+        }
+    }
+    Ok(true)
+}
+
+/// The task is gone, with its effect or without.
+pub(super) fn lose(
+    tx: &mut Tx<'_>,
+    entry: Option<&mut Entry>,
+    task: &TaskRecord,
+    effect: bool,
+) -> Result<(), Fault> {
+    if let Some(entry) = entry {
+        entry.withdraw(tx, task);
+        let context = TaskContext { id: task.id, mo: &task.mo, cancelled: false };
+        match task.state() {
+            State::Running if effect => drop(entry.job.complete(tx, &context)?),
+            State::Running => entry.job.undo(tx),
+            State::Queued | State::Done(_) => {}
+        }
+    }
+    tx.lose(task.id);
+    Ok(())
+}
+
 /// Ends a task as failed; one that had begun is undone, one that had not shows
 /// that it tried.
-fn end_failed(
+pub(super) fn end_failed(
     tx: &mut Tx<'_>,
     entry: Option<&mut Entry>,
     id: TaskId,
     fault: &Fault,
 ) -> Result<(), Fault> {
-    let begun = match tx.task(id).map(|record| record.state()) {
-        Some(State::Queued) => {
+    let Some(record) = tx.task(id).cloned() else { return Ok(()) };
+    let begun = match record.state() {
+        State::Queued => {
             tx.apply(id, Command::Start)?;
             false
         }
-        Some(State::Running) => true,
-        Some(State::Done(_)) | None => return Ok(()),
+        State::Running => true,
+        State::Done(_) => return Ok(()),
     };
     if let Some(entry) = entry {
+        entry.withdraw(tx, &record);
         if begun {
             entry.job.undo(tx);
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::admission::Busy;
+use super::director::Plan;
 use super::tx::Tx;
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -48,6 +49,9 @@ pub struct TaskSpec {
     pub description: Option<Object>,
     /// How long the work takes, if its director does not say otherwise.
     pub duration: Duration,
+    /// How the task goes, if that is decided already; otherwise the director is
+    /// asked.
+    pub plan: Option<Plan>,
 }
 
 impl TaskSpec {
@@ -72,6 +76,7 @@ impl TaskSpec {
             activation_id: None,
             description: None,
             duration: Duration::ZERO,
+            plan: None,
         }
     }
 

@@ -6,7 +6,7 @@
 //!                  ┌─────────────────────┘          └──► its turn, later
 //!                  ▼
 //!   driver:  commit: running, Job::begin
-//!                  │   progress, progress, …            (scheduler)
+//!                  │   the steps of its Plan: progress, progress, …
 //!                  ▼
 //!            Job::ready ──no──► sleep until a commit touches what it names
 //!                  │ yes
@@ -35,6 +35,8 @@ pub mod clock;
 pub mod commit;
 pub mod director;
 mod driver;
+mod entry;
+pub mod hand;
 pub mod job;
 pub mod scheduler;
 pub mod tx;
@@ -43,7 +45,8 @@ pub use admission::Busy;
 pub use api::{Engine, Settings, WeakEngine, aside_in, events_in, tasks_in};
 pub use clock::{Clock, NotStepped};
 pub use commit::{Moment, Projection};
-pub use director::{AsAsked, Director, Plan};
+pub use director::{Act, AsAsked, Course, Director, Plan, Question, Step};
+pub use hand::Refused;
 pub use job::{Job, Ready, TaskContext, TaskSpec};
 pub use scheduler::{Scheduler, Ticket, Weight};
 pub use tx::Tx;

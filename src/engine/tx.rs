@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::admission::{Admission, Answer};
 use super::commit::{Moment, Projection};
+use super::director::Plan;
 use super::driver::Event;
 use super::job::{Job, TaskSpec};
 use crate::event::{self, EventDraft, EventLog, EventRecord};
@@ -67,6 +68,8 @@ pub(super) struct Submitted {
     pub(super) id: TaskId,
     pub(super) job: Box<dyn Job>,
     pub(super) asked: Duration,
+    /// How it goes, once that is decided.
+    pub(super) plan: Option<Plan>,
 }
 
 /// A change in the making: an inventory [`Transaction`], and with it the tasks.
@@ -207,6 +210,7 @@ impl<'a> Tx<'a> {
     pub fn submit(&mut self, mut spec: TaskSpec, job: Box<dyn Job>) -> Result<MoRef, Fault> {
         let (busy, asked) = (spec.busy, spec.duration);
         let mut wanted = std::mem::take(&mut spec.gates);
+        let plan = spec.plan.take();
         let record = self.add(spec, true)?;
         let id = record.id;
         let above: Vec<TaskId> = self.tables.tasks.ancestors(id).collect();
@@ -216,7 +220,7 @@ impl<'a> Tx<'a> {
             Answer::Waits => {}
             Answer::Refused(holder) => self.events.push(Event::Refuse(id, holder)),
         }
-        self.submitted.push(Submitted { id, job, asked });
+        self.submitted.push(Submitted { id, job, asked, plan });
         Ok(record.mo.clone())
     }
 
@@ -303,6 +307,11 @@ impl<'a> Tx<'a> {
         self.apply(id, Command::Report(progress))
     }
 
+    /// A task no longer says how far its work is.
+    pub fn unreport(&mut self, id: TaskId) -> Result<(), Fault> {
+        self.apply(id, Command::Unreport)
+    }
+
     /// Says in words where the work of a task is.
     pub fn describe(&mut self, id: TaskId, message: Object) -> Result<(), Fault> {
         self.apply(id, Command::Describe(message))
@@ -367,6 +376,24 @@ impl<'a> Tx<'a> {
     /// Forgets a task that has ended.
     pub(super) fn forget(&mut self, id: TaskId) {
         if let Some(record) = self.tables.tasks.forget(id) {
+            self.touched.entry(id).or_insert(Some(record));
+        }
+    }
+
+    /// A task is gone as if it had never been, whatever it was doing.
+    pub(super) fn lose(&mut self, id: TaskId) {
+        let Some(record) = self.tables.tasks.lose(id) else { return };
+        let parent = record.parent;
+        self.touched.entry(id).or_insert(Some(record));
+        let next = self.tables.admission.release(id);
+        self.events.extend(next.into_iter().map(Event::Start));
+        self.follow(parent);
+    }
+
+    /// A task that was hidden is there for everybody.
+    pub(super) fn reveal(&mut self, id: TaskId) {
+        self.tables.tasks.reveal(id);
+        if let Some(record) = self.task(id).cloned() {
             self.touched.entry(id).or_insert(Some(record));
         }
     }

@@ -80,6 +80,20 @@ impl Family {
             sum: (self.sum + share(new)).saturating_sub(old.map_or(0, share)),
         }
     }
+
+    /// The family after a child is gone that nobody knows the end of: it counts
+    /// as one that has ended.
+    #[must_use]
+    pub fn without(self, child: &Status) -> Self {
+        if child.state().is_done() {
+            return self;
+        }
+        Self {
+            children: self.children,
+            live: self.live.saturating_sub(1),
+            sum: (self.sum + WHOLE).saturating_sub(share(child)),
+        }
+    }
 }
 
 fn share(status: &Status) -> u64 {

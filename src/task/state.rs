@@ -307,6 +307,8 @@ pub enum Command {
     },
     /// The work is so far (`UpdateProgress`).
     Report(Progress),
+    /// Nothing is said any more of how far the work is.
+    Unreport,
     /// The progress in detail; none takes the details away.
     Details(Option<Array>),
     /// The work is now at something that a person may read (`SetTaskDescription`).
@@ -475,6 +477,10 @@ fn checked(status: &Status, command: Command, now: DateTime) -> Result<Status, T
         Command::Report(progress) => {
             running(status)?;
             Ok(Status { progress: Some(progress), ..status.clone() })
+        }
+        Command::Unreport => {
+            running(status)?;
+            Ok(Status { progress: None, ..status.clone() })
         }
         Command::Details(details) => {
             running(status)?;

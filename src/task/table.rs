@@ -32,6 +32,8 @@ pub struct TaskTable {
     /// Parent and child.
     members: OrdSet<(TaskId, TaskId)>,
     families: OrdMap<TaskId, Family>,
+    /// Those that only their creators know of as yet.
+    hidden: OrdSet<TaskId>,
 }
 
 /// What is remembered of the end of a task.
@@ -67,6 +69,7 @@ impl TaskTable {
             history: History::default(),
             members: OrdSet::new(),
             families: OrdMap::new(),
+            hidden: OrdSet::new(),
         }
     }
 
@@ -217,6 +220,7 @@ impl TaskTable {
         let completed = record.status().completed_at()?;
         self.records.remove(&id);
         self.finished.remove(&(completed, id));
+        self.hidden.remove(&id);
         if self.families.contains_key(&id) {
             self.families.remove(&id);
         }
@@ -227,6 +231,44 @@ impl TaskTable {
             self.members.remove(&(parent, id));
         }
         Some(record)
+    }
+
+    /// Forgets a task, whether it has ended or not. If it has not, history
+    /// never hears of it.
+    pub fn lose(&mut self, id: TaskId) -> Option<Arc<TaskRecord>> {
+        let record = Arc::clone(self.get(id)?);
+        if record.state().is_done() {
+            return self.forget(id);
+        }
+        self.records.remove(&id);
+        self.live.remove(&id);
+        self.families.remove(&id);
+        self.hidden.remove(&id);
+        if let Some(entity) = &record.entity {
+            self.by_entity.remove(&(entity.clone(), NEVER, id));
+        }
+        if let Some(parent) = record.parent {
+            self.members.remove(&(parent, id));
+            if let Some(family) = self.families.get_mut(&parent) {
+                *family = family.without(record.status());
+            }
+        }
+        Some(record)
+    }
+
+    /// From now on the task is only there for its creator.
+    pub fn hide(&mut self, id: TaskId) {
+        self.hidden.insert(id);
+    }
+
+    /// The task is there for everybody.
+    pub fn reveal(&mut self, id: TaskId) {
+        self.hidden.remove(&id);
+    }
+
+    /// Whether the task is only there for its creator.
+    pub fn is_hidden(&self, id: TaskId) -> bool {
+        self.hidden.contains(&id)
     }
 
     /// What is remembered of tasks that have ended.
@@ -315,6 +357,9 @@ impl TaskTable {
                 .collect()
             }
         };
+        if !self.hidden.is_empty() {
+            ids.retain(|id| !self.is_hidden(*id));
+        }
         ids.sort_unstable();
         ids
     }

@@ -4,7 +4,9 @@
 mod admission;
 mod families;
 mod jobs;
+mod led;
 mod model;
+mod plans;
 mod real_time;
 mod state;
 mod stepped_time;
@@ -12,7 +14,9 @@ mod stepped_time;
 use std::sync::Arc;
 use std::time::Duration;
 
-use vimsim::engine::{Clock, Engine, Job, Projection, Ready, Settings, TaskContext, TaskSpec, Tx};
+use vimsim::engine::{
+    Clock, Engine, Job, Plan, Projection, Ready, Settings, TaskContext, TaskSpec, Tx,
+};
 use vimsim::fault::Fault;
 use vimsim::ids::Ids;
 use vimsim::inventory::{Read, Store};
