@@ -1,7 +1,7 @@
 //! [`Engine`]: the handle through which everything above asks for change.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -282,17 +282,31 @@ impl Engine {
         self.settle();
     }
 
+    /// When the next work is due, if any waits.
+    pub fn next_work(&self) -> Option<DateTime> {
+        self.core.timing.scheduler.next_work()
+    }
+
     /// Moves a stepped clock by `duration` and does all that becomes due, each
-    /// at its time.
+    /// at its time. Two who do so at once move it by both durations.
     pub fn advance(&self, duration: Duration) -> Result<(), NotStepped> {
-        self.advance_to(self.now().after(duration))
+        let pump = self.pump();
+        self.advance_pumped(pump, self.now().after(duration))
     }
 
     /// Moves a stepped clock to `time` and does all that becomes due, each at
     /// its time.
     pub fn advance_to(&self, time: DateTime) -> Result<(), NotStepped> {
+        self.advance_pumped(self.pump(), time)
+    }
+
+    /// Keeps everybody else from doing what is due.
+    fn pump(&self) -> MutexGuard<'_, ()> {
+        self.core.pump.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn advance_pumped(&self, pump: MutexGuard<'_, ()>, time: DateTime) -> Result<(), NotStepped> {
         let Timing { clock, scheduler } = &*self.core.timing;
-        let pump = self.core.pump.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((due, event)) =
             clock.is_stepped().then(|| scheduler.take_due(time)).flatten()
         {
@@ -311,8 +325,9 @@ impl Engine {
         if !self.is_stepped() {
             return Err(NotStepped);
         }
-        let Some(next) = self.core.timing.scheduler.next_work() else { return Ok(None) };
-        self.advance_to(next)?;
+        let pump = self.pump();
+        let Some(next) = self.next_work() else { return Ok(None) };
+        self.advance_pumped(pump, next)?;
         Ok(Some(next))
     }
 

@@ -56,7 +56,7 @@ pub trait Projection: Send + Sync {
 
     /// A task changed, or was created if there is no `old` one: the place to
     /// keep lists of tasks up to date. Several changes of one commit are one.
-    fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {
+    fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &Arc<TaskRecord>) {
         let _ = (tx, old, new);
     }
 
@@ -66,7 +66,7 @@ pub trait Projection: Send + Sync {
     }
 
     /// A finished task is forgotten; its object is gone already.
-    fn on_forget(&self, tx: &mut Transaction, task: &TaskRecord) {
+    fn on_forget(&self, tx: &mut Transaction, task: &Arc<TaskRecord>) {
         let _ = (tx, task);
     }
 }

@@ -49,6 +49,11 @@ impl Transaction {
         self.companion_is_new = true;
     }
 
+    /// The version that this change will make if it touches anything.
+    pub fn version(&self) -> u64 {
+        self.version + 1
+    }
+
     /// Takes the next number of the one counter behind generated ids and makes
     /// a reference of it: `vm` becomes `vm-57`.
     pub fn next_moref(&mut self, ty: Type, prefix: &str) -> MoRef {

@@ -11,10 +11,12 @@
 //! - [`progress`]: how far a task is, and a parent by its children
 //! - [`cancel`]: what a request to cancel meets
 //! - [`filter`]: which tasks somebody wants
+//! - [`feed`]: what happens to tasks, for whoever watches
 //! - [`history`]: finished tasks, kept small, and found by a filter
 //! - [`retention`]: how long finished tasks are kept
 
 pub mod cancel;
+pub mod feed;
 pub mod filter;
 pub mod history;
 pub mod progress;
@@ -25,6 +27,7 @@ pub mod table;
 pub mod unchecked;
 
 pub use cancel::{CancelOutcome, CancelRequest};
+pub use feed::{Change, Feed};
 pub use filter::TaskFilter;
 pub use history::History;
 pub use progress::Progress;

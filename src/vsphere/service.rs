@@ -1,6 +1,7 @@
 //! The simulated vCenter or ESXi: its state, its sessions, and the one entry
 //! for calls.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -29,7 +30,7 @@ use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
 use crate::path;
 use crate::schema::{Method, Type, Version, ty};
-use crate::task::{Reason, Retention};
+use crate::task::{Feed, Reason, Retention};
 use crate::value::{DateTime, MoRef, Object, Value};
 
 /// The well-known objects that vimsim itself has to find.
@@ -83,6 +84,9 @@ pub struct Service {
     authorization: Authorization,
     schedules: Schedules,
     touches: AtomicU64,
+    feed: Arc<Feed>,
+    /// Calls of methods that are not modelled, by method.
+    unsupported: Mutex<BTreeMap<&'static str, u64>>,
     /// Whether a look for idle sessions is arranged.
     idle_watch: Mutex<bool>,
 }
@@ -120,10 +124,16 @@ impl Service {
         let authorization = Authorization::new(&config, &store, &content.root_folder)?;
         let subscriptions = Subscriptions::new();
         let observed = subscriptions.clone();
-        store.observe(Box::new(move |commit| observed.on_commit(commit)));
+        let feed = Arc::new(Feed::default());
+        let fed = feed.clone();
+        store.observe(Box::new(move |commit| {
+            observed.on_commit(commit);
+            fed.publish(commit.version);
+        }));
         let projection = TaskProjection {
             manager: content.task_manager.clone(),
             event_manager: content.event_manager.clone(),
+            feed: feed.clone(),
         };
         let settings = Settings {
             clock,
@@ -154,6 +164,8 @@ impl Service {
             content,
             authorization,
             touches: AtomicU64::new(0),
+            feed,
+            unsupported: Mutex::default(),
             idle_watch: Mutex::new(false),
             config,
         });
@@ -205,6 +217,36 @@ impl Service {
     /// Who waits for which objects.
     pub fn subscriptions(&self) -> &Arc<Subscriptions> {
         &self.subscriptions
+    }
+
+    /// What happens to tasks.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
+    /// How often methods were called that are not modelled, by method.
+    pub fn unsupported(&self) -> BTreeMap<&'static str, u64> {
+        self.unsupported.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets which methods were called that are not modelled.
+    pub fn forget_unsupported(&self) {
+        self.unsupported.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whether logins are checked at all: a password is set, or there are users.
+    pub fn checks_logins(&self) -> bool {
+        self.config.login.password.is_some() || self.config.access.is_some()
+    }
+
+    /// Whether a user may log in with a password.
+    pub fn accepts(&self, user: &str, password: &str) -> bool {
+        self.authorization.accepts(&self.config, user, password)
+    }
+
+    /// Whether a user may do everything.
+    pub fn is_administrator(&self, user: &str) -> bool {
+        self.authorization.rights(user).is_none()
     }
 
     /// Who may do what.
@@ -373,8 +415,14 @@ impl Service {
         authorization::check(self, call)?;
         self.dispatch.find(call.this.ty(), call.method).ok_or_else(|| {
             tracing::info!(method = call.method.name(), this = %call.this, "not modelled");
+            self.count_unsupported(call.method);
             Fault::not_modelled(call.method.name())
         })
+    }
+
+    fn count_unsupported(&self, method: Method) {
+        let mut counts = self.unsupported.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(method.name()).or_default() += 1;
     }
 
     /// Makes the task that does the work of a call.

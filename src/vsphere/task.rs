@@ -15,7 +15,7 @@ use crate::inventory::{Read, Transaction};
 use crate::object;
 use crate::path;
 use crate::schema::{method, ty};
-use crate::task::{Operation, Outcome, Progress, Reason, State, Target, TaskRecord};
+use crate::task::{Change, Feed, Operation, Outcome, Progress, Reason, State, Target, TaskRecord};
 use crate::value::{MoRef, Object, Str, Value};
 
 pub(super) const METHODS: &[Entry] = &[
@@ -132,6 +132,8 @@ pub(super) struct TaskProjection {
     pub(super) manager: MoRef,
     /// The event manager, if there is one: its `latestEvent` is computed.
     pub(super) event_manager: Option<MoRef>,
+    /// Where changes are told to whoever watches tasks.
+    pub(super) feed: Arc<Feed>,
 }
 
 impl TaskProjection {
@@ -167,7 +169,8 @@ impl Projection for TaskProjection {
         }
     }
 
-    fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &TaskRecord) {
+    fn on_change(&self, tx: &mut Transaction, old: Option<&TaskRecord>, new: &Arc<TaskRecord>) {
+        self.feed.push(Change { version: tx.version(), task: Arc::clone(new), gone: false });
         if old.is_none_or(|old| old.state() != new.state()) {
             self.touch(tx, new);
         }
@@ -178,7 +181,8 @@ impl Projection for TaskProjection {
         tasks.iter().for_each(|task| self.touch(tx, task));
     }
 
-    fn on_forget(&self, tx: &mut Transaction, task: &TaskRecord) {
+    fn on_forget(&self, tx: &mut Transaction, task: &Arc<TaskRecord>) {
+        self.feed.push(Change { version: tx.version(), task: Arc::clone(task), gone: true });
         self.touch(tx, task);
     }
 }

@@ -32,7 +32,7 @@ impl Projection for Tells {
         Plain.project(task)
     }
 
-    fn on_change(&self, _: &mut Transaction, _: Option<&TaskRecord>, new: &TaskRecord) {
+    fn on_change(&self, _: &mut Transaction, _: Option<&TaskRecord>, new: &Arc<TaskRecord>) {
         self.0.send((new.id, new.state())).expect("the test listens");
     }
 }
