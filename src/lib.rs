@@ -22,6 +22,9 @@
 //!                wire/                the only layer that knows HTTP, XML, status codes
 //!                  │
 //!                  ▼
+//!              control/               tasks and time under the user's control
+//!                  │
+//!                  ▼
 //!              vsphere/               managed objects: what each method means
 //!             ┌────┴─────┐
 //!             ▼          ▼
@@ -46,8 +49,9 @@
 //! | [`engine`] | clock, scheduler, admission, jobs and who runs them |
 //! | [`collector`] | filters, traversal, updates, waits |
 //! | [`vsphere`] | the call seam, dispatch, sessions, one managed object type a file; `model/` is the initial inventory |
-//! | [`wire`] | SOAP in and out, cookies, faults on the wire |
-//! | [`server`], [`cli`] | sockets; the command line |
+//! | [`control`] | directing a simulator: what the control API and a program that embeds it share |
+//! | [`wire`] | SOAP in and out, cookies, faults on the wire; the control API |
+//! | [`server`], [`cli`] | sockets; the command line, `vimsim ctl` included |
 //!
 //! # Invariants
 //!
@@ -74,6 +78,7 @@ pub mod cli;
 pub mod collector;
 pub mod config;
 pub mod connection;
+pub mod control;
 pub mod engine;
 pub mod event;
 pub mod fault;

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::connection::Shutdown;
+use crate::control::{Clock, Control, Counters, Tasks};
 use crate::server::{Server, ServerError};
 use crate::vsphere::Service;
 use crate::wire;
@@ -68,6 +69,7 @@ impl Bound {
 /// A running simulator. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Simulator {
+    control: Control,
     service: Arc<Service>,
     url: String,
     shutdown: Shutdown,
@@ -81,7 +83,8 @@ impl Simulator {
         let service = bound.service.clone();
         let (url, shutdown) = (bound.server.url(), bound.server.shutdown());
         let serving = tokio::spawn(bound.serve(std::future::pending()));
-        Ok(Self { service, url, shutdown, serving })
+        let control = Control::new(service.clone());
+        Ok(Self { control, service, url, shutdown, serving })
     }
 
     /// The URL of the SDK.
@@ -92,6 +95,26 @@ impl Simulator {
     /// The simulated server behind the wire.
     pub fn service(&self) -> &Arc<Service> {
         &self.service
+    }
+
+    /// Everything about the simulator that can be directed.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Its tasks, to look at and to direct.
+    pub fn tasks(&self) -> Tasks<'_> {
+        self.control.tasks()
+    }
+
+    /// Its time, to stop and to move.
+    pub fn clock(&self) -> Clock<'_> {
+        self.control.clock()
+    }
+
+    /// What became of calls.
+    pub fn counters(&self) -> Counters {
+        self.control.counters()
     }
 
     /// Stops accepting, lets requests in flight end, and returns.
