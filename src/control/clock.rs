@@ -59,7 +59,7 @@ impl<'a> Clock<'a> {
     pub fn advance_to(&self, time: DateTime) -> Result<ClockState, ControlError> {
         let now = self.service.engine().now();
         if time < now {
-            return Err(ControlError::invalid("to", format!("it is {now} already")));
+            return Err(ControlError::invalid("to", &format!("it is {now} already")));
         }
         self.service.engine().advance_to(time)?;
         Ok(self.state())

@@ -72,11 +72,11 @@ pub enum ControlError {
 }
 
 impl ControlError {
-    pub(crate) fn not_found(what: &'static str, name: impl ToString) -> Self {
+    pub(crate) fn not_found(what: &'static str, name: &(impl ToString + ?Sized)) -> Self {
         Self::NotFound { what, name: name.to_string() }
     }
 
-    pub(crate) fn invalid(field: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, reason: &(impl ToString + ?Sized)) -> Self {
         Self::Invalid { field: field.into(), reason: reason.to_string() }
     }
 }

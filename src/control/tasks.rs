@@ -139,7 +139,7 @@ impl<'a> Tasks<'a> {
     /// The task with this number.
     pub fn get(&self, id: TaskId) -> Result<Arc<TaskRecord>, ControlError> {
         let record = self.service.engine().tasks().recall(id);
-        record.ok_or_else(|| ControlError::not_found("task", id))
+        record.ok_or_else(|| ControlError::not_found("task", &id))
     }
 
     /// Asks for a task to be cancelled, as a client would.
@@ -151,7 +151,7 @@ impl<'a> Tasks<'a> {
                 Err(ControlError::Conflict(format!("{id} cannot be cancelled")))
             }
             CancelOutcome::Finished => Err(ControlError::Conflict(format!("{id} has ended"))),
-            CancelOutcome::Absent => Err(ControlError::not_found("task", id)),
+            CancelOutcome::Absent => Err(ControlError::not_found("task", &id)),
         }
     }
 
@@ -159,7 +159,7 @@ impl<'a> Tasks<'a> {
     /// change.
     pub fn watch(&self, which: &Which) -> Result<Watch, ControlError> {
         let matcher = Matcher::new(self.service, which)?;
-        let mut watch = Watch::new(self.service, Sight::Some(matcher));
+        let mut watch = Watch::new(self.service, Sight::Some(Box::new(matcher)));
         watch.look();
         Ok(watch)
     }
@@ -274,7 +274,7 @@ pub struct Watch {
 
 #[derive(Clone, Debug)]
 enum Sight {
-    Some(Matcher),
+    Some(Box<Matcher>),
     One(TaskId),
 }
 
