@@ -6,6 +6,7 @@
 mod access;
 mod events;
 mod tasks;
+mod xenapi;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use access::{Access, AccessError, Permission, User};
 pub use events::Events;
 pub use tasks::Tasks;
+pub use xenapi::XenApi;
 
 /// What to simulate, where to serve it, and within which limits.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Config {
     pub tasks: Tasks,
     /// How long events are remembered.
     pub events: Events,
+    /// XenAPI, the protocol of XenServer.
+    pub xenapi: XenApi,
     /// How long a session may be idle before it ends; zero means for ever. Default 30 minutes.
     pub session_timeout: Duration,
     /// Bounds on what one client can make the server hold or wait for.
@@ -81,6 +85,7 @@ impl Default for Config {
             delays: Delays::default(),
             tasks: Tasks::default(),
             events: Events::default(),
+            xenapi: XenApi::default(),
             session_timeout: Duration::from_secs(30 * 60),
             limits: Limits::default(),
             gzip: true,

@@ -21,11 +21,12 @@
 //!                  ▼
 //!                wire/                the only layer that knows HTTP, XML, status codes
 //!                  │
-//!                  ▼
-//!              control/               tasks and time under the user's control
-//!                  │
-//!                  ▼
-//!              vsphere/               managed objects: what each method means
+//!                  ├───────────────► xenapi/   XenAPI's classes: what each message means
+//!                  ▼                   │
+//!              control/                │        tasks and time under the user's control
+//!                  │                   │
+//!                  ▼                   │
+//!              vsphere/ ◄──────────────┘        managed objects: what each method means
 //!             ┌────┴─────┐
 //!             ▼          ▼
 //!          engine/    collector/      where time passes; reading, and waiting for change
@@ -50,7 +51,8 @@
 //! | [`collector`] | filters, traversal, updates, waits |
 //! | [`vsphere`] | the call seam, dispatch, sessions, one managed object type a file; `model/` is the initial inventory |
 //! | [`control`] | directing a simulator: what the control API and a program that embeds it share |
-//! | [`wire`] | SOAP in and out, cookies, faults on the wire; the control API |
+//! | [`xenapi`] | classes, messages, sessions and references of XenAPI, on the same inventory and tasks |
+//! | [`wire`] | SOAP and XenAPI in and out, cookies, faults on the wire; the control API |
 //! | [`server`], [`cli`] | sockets; the command line, `vimsim ctl` included |
 //!
 //! # Invariants
@@ -91,6 +93,7 @@ pub mod task;
 pub mod value;
 pub mod vsphere;
 pub mod wire;
+pub mod xenapi;
 
 pub use config::Config;
 pub use simulator::{Simulator, StartError};

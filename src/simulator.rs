@@ -10,7 +10,7 @@ use crate::connection::Shutdown;
 use crate::control::{Clock, Control, Counters, Tasks};
 use crate::server::{Server, ServerError};
 use crate::vsphere::Service;
-use crate::wire;
+use crate::{wire, xenapi};
 
 /// Why a simulator does not start.
 #[derive(Debug, Error)]
@@ -32,6 +32,9 @@ pub enum StartError {
 pub(crate) struct Bound {
     pub(crate) server: Server,
     service: Arc<Service>,
+    xenapi: Arc<xenapi::Server>,
+    /// The listener that XenAPI has for itself.
+    apart: Option<Server>,
 }
 
 impl Bound {
@@ -45,8 +48,22 @@ impl Bound {
             }
         };
         let service = service.map_err(|fault| StartError::Inventory(fault.to_string()))?;
-        let server = Server::bind(&config, wire::router(&service)).await?;
-        Ok(Self { server, service })
+        let xenapi = xenapi::Server::new(service.clone());
+        let beside = Some(&xenapi).filter(|_| config.xenapi.listen.is_none());
+        let server = Server::bind(&config, wire::router(&service, beside)).await?;
+        let apart = match config.xenapi.listen.clone() {
+            Some(listen) => {
+                let own = Config { listen, tunnel: None, ..config };
+                Some(Server::bind(&own, wire::xenapi_router(&xenapi)).await?)
+            }
+            None => None,
+        };
+        Ok(Self { server, service, xenapi, apart })
+    }
+
+    /// The URL of XenAPI.
+    pub(crate) fn xenapi_url(&self) -> String {
+        self.apart.as_ref().unwrap_or(&self.server).base_url()
     }
 
     /// Serves until `stop` is ready or the server is told to shut down; who
@@ -54,13 +71,26 @@ impl Bound {
     pub(crate) async fn serve(self, stop: impl Future<Output = ()>) {
         let shutdown = self.server.shutdown();
         let service = self.service;
+        let apart = self.apart;
+        let stopped = apart.as_ref().map(Server::shutdown);
         let closing = async move {
             shutdown.begun().await;
             service.close();
+            if let Some(stopped) = stopped {
+                stopped.begin();
+            }
             std::future::pending::<()>().await;
         };
+        let apart = async move {
+            if let Some(apart) = apart {
+                apart.serve(std::future::pending()).await;
+            }
+        };
+        let serving = async {
+            tokio::join!(self.server.serve(stop), apart);
+        };
         tokio::select! {
-            () = self.server.serve(stop) => {}
+            () = serving => {}
             () = closing => {}
         }
     }
@@ -71,7 +101,9 @@ impl Bound {
 pub struct Simulator {
     control: Control,
     service: Arc<Service>,
+    xenapi: Arc<xenapi::Server>,
     url: String,
+    xenapi_url: String,
     shutdown: Shutdown,
     serving: JoinHandle<()>,
 }
@@ -81,15 +113,27 @@ impl Simulator {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let bound = Bound::new(config).await?;
         let service = bound.service.clone();
+        let xenapi = bound.xenapi.clone();
         let (url, shutdown) = (bound.server.url(), bound.server.shutdown());
+        let xenapi_url = bound.xenapi_url();
         let serving = tokio::spawn(bound.serve(std::future::pending()));
         let control = Control::new(service.clone());
-        Ok(Self { control, service, url, shutdown, serving })
+        Ok(Self { control, service, xenapi, url, xenapi_url, shutdown, serving })
     }
 
     /// The URL of the SDK.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL of XenAPI.
+    pub fn xenapi_url(&self) -> &str {
+        &self.xenapi_url
+    }
+
+    /// The front end that speaks XenAPI.
+    pub fn xenapi(&self) -> &Arc<xenapi::Server> {
+        &self.xenapi
     }
 
     /// The simulated server behind the wire.

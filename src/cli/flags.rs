@@ -14,7 +14,7 @@ use super::tasks::TaskFlags;
 use super::values::{self, MethodDelays, OptionalPort, Size, Span};
 use crate::config::{
     Access, ClockMode, Config, Delays, Direction, Export, Limits, ListenAddress, Log, LogFormat,
-    Login, Model, Tls, TraceSink,
+    Login, Model, Tls, TraceSink, XenApi,
 };
 
 /// The command line. Defaults are those of the library, so that both start the same server.
@@ -90,6 +90,10 @@ struct Listening {
     #[arg(long, value_name = "PORT", default_value = "-1", allow_hyphen_values = true,
           value_parser = values::optional_port)]
     tunnel: OptionalPort,
+
+    /// Listen here for XenAPI, and serve it nowhere else (default: beside vSphere)
+    #[arg(long, value_name = "HOST:PORT")]
+    xenapi_listen: Option<ListenAddress>,
 
     /// Compress replies for clients that accept gzip
     #[arg(long, value_name = "BOOL", default_value_t = default().gzip, default_missing_value = "true",
@@ -362,6 +366,7 @@ impl Flags {
             seed: timing.seed,
             tasks: tasks.into(),
             events: events.into(),
+            xenapi: XenApi { listen: listening.xenapi_listen, ..XenApi::default() },
             limits: limits.into(),
             export: if output.export == Path::new("-") {
                 Export::Stdout

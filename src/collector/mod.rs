@@ -36,7 +36,7 @@ mod wait;
 
 pub use retrieve::{Request, fetch};
 pub use spec::FilterSpec;
-pub use subscriptions::Subscriptions;
+pub use subscriptions::{Subscriptions, Watch};
 pub use wait::{Collector, Limits, Wait};
 
 use crate::fault::Fault;

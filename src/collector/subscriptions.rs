@@ -62,6 +62,22 @@ struct Dirty {
     all: bool,
 }
 
+/// Wakes one caller when an object changes. It leaves the index when dropped.
+#[derive(Debug)]
+pub struct Watch {
+    subscriber: Subscriber,
+    wake: Arc<Notify>,
+}
+
+impl Watch {
+    /// Waits until the object has changed since the watch began, or since the
+    /// latest call of this.
+    pub async fn changed(&mut self) {
+        self.wake.notified().await;
+        self.subscriber.take();
+    }
+}
+
 /// The objects that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Changed {
@@ -90,6 +106,15 @@ impl Subscriptions {
             index: Arc::clone(self),
             objects: HashSet::default(),
         }
+    }
+
+    /// Watches one object. Read it after this: a change that the reader does not
+    /// see is then certain to wake it.
+    pub fn watch(self: &Arc<Self>, mo: &MoRef) -> Watch {
+        let wake = Arc::new(Notify::new());
+        let mut subscriber = self.subscriber(wake.clone());
+        subscriber.subscribe(mo);
+        Watch { subscriber, wake }
     }
 
     /// Marks what a commit touched and wakes whom it concerns.

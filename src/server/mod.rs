@@ -135,14 +135,23 @@ impl Server {
         self.url_with(&format!("{}:{}@", percent_encode(username), percent_encode(password)))
     }
 
-    fn url_with(&self, login: &str) -> String {
+    /// Scheme, host and port, as a client would write them.
+    pub fn base_url(&self) -> String {
+        self.base_with("")
+    }
+
+    fn base_with(&self, login: &str) -> String {
         let scheme = if self.context.is_tls() { "https" } else { "http" };
         let address = SocketAddr::new(reachable(self.address.ip()), self.address.port());
+        format!("{scheme}://{login}{address}")
+    }
+
+    fn url_with(&self, login: &str) -> String {
         let tunnel = match self.tunnel_port() {
             Some(port) => format!("?GOVMOMI_TUNNEL_PROXY_PORT={port}"),
             None => String::new(),
         };
-        format!("{scheme}://{login}{address}/sdk{tunnel}")
+        format!("{}/sdk{tunnel}", self.base_with(login))
     }
 
     /// The signal that handlers see when the server stops; giving it stops the server.

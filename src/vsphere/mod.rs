@@ -21,6 +21,7 @@ mod extension_manager;
 mod file_manager;
 mod files;
 mod folder;
+mod front;
 mod history;
 mod host;
 mod left_files;

@@ -302,7 +302,7 @@ impl Service {
     fn watch_idle(&self) {
         let timeout = self.config.session_timeout;
         let mut watched = self.idle_watch.lock().unwrap_or_else(PoisonError::into_inner);
-        if *watched || timeout.is_zero() {
+        if *watched {
             return;
         }
         let now = self.engine.now();

@@ -11,9 +11,12 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::authorization::Access;
 use crate::inventory::Snapshot;
@@ -60,6 +63,8 @@ pub struct Session {
     calls: AtomicU64,
     waiting: AtomicU32,
     ended: AtomicBool,
+    over: Notify,
+    idle_limit: Option<Duration>,
     locale: Mutex<Str>,
     objects: Mutex<HashMap<MoRef, Arc<dyn SessionObject>>>,
 }
@@ -85,6 +90,8 @@ pub struct NewSession {
     pub now: DateTime,
     /// Whether an extension logs in.
     pub extension: bool,
+    /// How long the session may be idle, if not as long as the settings say.
+    pub idle_limit: Option<Duration>,
 }
 
 impl Session {
@@ -103,6 +110,8 @@ impl Session {
             calls: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
             ended: AtomicBool::new(false),
+            over: Notify::new(),
+            idle_limit: login.idle_limit,
             locale: Mutex::new(login.locale),
             objects: Mutex::new(HashMap::new()),
         }
@@ -127,22 +136,34 @@ impl Session {
         Busy { session: self.clone(), clock }
     }
 
-    /// When the session will have been idle for `timeout`, if nothing happens
-    /// from `now` on.
-    fn idle_from(&self, now: DateTime, timeout: Duration) -> DateTime {
+    /// When the session will have been idle for `timeout`, or for the time of
+    /// its own, if nothing happens from `now` on; never, if that is zero.
+    fn idle_from(&self, now: DateTime, timeout: Duration) -> Option<DateTime> {
+        let timeout = self.idle_limit.unwrap_or(timeout);
         let busy = self.waiting.load(Ordering::Acquire) > 0;
         let last = if busy { now } else { self.last_active() };
-        last.after(timeout)
+        (!timeout.is_zero()).then(|| last.after(timeout))
     }
 
-    /// Whether the session has been idle for `timeout`; never, if that is zero.
+    /// Whether the session has been idle for `timeout`, or for the time of its
+    /// own; never, if that is zero.
     pub fn is_idle(&self, now: DateTime, timeout: Duration) -> bool {
-        !timeout.is_zero() && self.idle_from(now, timeout) <= now
+        self.idle_from(now, timeout).is_some_and(|end| end <= now)
     }
 
     /// Whether the session is over.
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// Waits until the session is over.
+    pub async fn until_ended(&self) {
+        let mut over = pin!(self.over.notified());
+        // From here on no notification is missed.
+        over.as_mut().enable();
+        if !self.has_ended() {
+            over.await;
+        }
     }
 
     /// The locale of messages.
@@ -253,6 +274,7 @@ impl Session {
             self.ended.store(true, Ordering::Release);
             std::mem::take(&mut *objects)
         };
+        self.over.notify_waiters();
         objects.values().for_each(|object| object.close());
     }
 }
@@ -344,7 +366,7 @@ impl Sessions {
     /// When the first session will have been idle for `timeout`, if nothing
     /// happens from `now` on.
     pub fn first_idle(&self, now: DateTime, timeout: Duration) -> Option<DateTime> {
-        read(&self.by_token).values().map(|session| session.idle_from(now, timeout)).min()
+        read(&self.by_token).values().filter_map(|session| session.idle_from(now, timeout)).min()
     }
 }
 

@@ -1,6 +1,7 @@
 //! `SessionManager`: logging in and out, and knowing who is.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::authorization::Access;
 use super::call::{Call, arg};
@@ -140,6 +141,34 @@ fn impersonate(service: &Service, call: &Call) -> Answer {
     begin(service, call, user, locale, false)
 }
 
+/// Begins a session for a client that logs in with a password by another front
+/// end; it may be idle for `idle`.
+pub(super) fn log_in(
+    service: &Service,
+    (user, password): (&str, &str),
+    (address, user_agent): (&Str, &Str),
+    idle: Duration,
+) -> Result<Arc<Session>, Fault> {
+    if !service.authorization().accepts(service.config(), user, password) {
+        events::sessions::refused(service.engine(), user, address);
+        return Err(Fault::invalid_login());
+    }
+    enter(service, user)
+        .inspect_err(|_| events::sessions::kept_out(service.engine(), user, address))?;
+    Ok(service.begin_session(NewSession {
+        key: service.ids().session_key().into(),
+        token: service.ids().cookie().into(),
+        user_name: Str::from(user),
+        full_name: service.authorization().full_name(user),
+        address: address.clone(),
+        user_agent: user_agent.clone(),
+        locale: Str::from("en"),
+        now: service.engine().now(),
+        extension: false,
+        idle_limit: Some(idle),
+    }))
+}
+
 /// Who may see nothing at all does not get in.
 fn enter(service: &Service, user: &str) -> Result<(), Fault> {
     let Some(rights) = service.authorization().rights(user) else { return Ok(()) };
@@ -165,6 +194,7 @@ fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: boo
         locale,
         now: service.engine().now(),
         extension,
+        idle_limit: None,
     });
     let shown = session.user_session();
     // A call begins one session at the most: the front end reads it from here.

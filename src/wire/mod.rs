@@ -1,6 +1,7 @@
 //! The front ends: the only layer that knows HTTP, XML, JSON and status codes.
 //!
 //! - [`soap`]: the vSphere API as SOAP
+//! - [`xenapi`]: XenAPI as XML-RPC and JSON-RPC
 //! - [`faults`]: the one table that says how a fault travels
 //! - `session`: which session a request belongs to
 //! - `status`: `/about` and `/debug/vars`
@@ -9,6 +10,7 @@ pub mod faults;
 mod session;
 pub mod soap;
 mod status;
+pub mod xenapi;
 
 use std::sync::Arc;
 
@@ -16,15 +18,21 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::vsphere::Service;
+use crate::xenapi::Server;
 
-/// The routes of all front ends.
-pub fn router(service: &Arc<Service>) -> Router {
+/// The routes of XenAPI on a listener of its own.
+pub fn xenapi_router(server: &Arc<Server>) -> Router {
+    xenapi::by_itself(server)
+}
+
+/// The routes of all front ends; of XenAPI too, if its server is given.
+pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
     let versions = soap::schema::versions(service.version());
     let versions = move || {
         let versions = versions.clone();
         async move { ([("content-type", "text/xml; charset=utf-8")], versions) }
     };
-    Router::new()
+    let routes = Router::new()
         .route("/sdk", post(soap::http::serve))
         .route("/sdk/", post(soap::http::serve))
         .route("/sdk/vimService", post(soap::http::serve).get(soap::schema::service))
@@ -32,5 +40,9 @@ pub fn router(service: &Arc<Service>) -> Router {
         .route("/sdk/{file}", get(soap::schema::file))
         .route("/about", get(status::about))
         .route("/debug/vars", get(status::vars))
-        .with_state(service.clone())
+        .with_state(service.clone());
+    match xenapi {
+        Some(server) => routes.merge(xenapi::beside(server)),
+        None => routes,
+    }
 }

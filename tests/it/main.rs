@@ -21,4 +21,5 @@ mod server;
 mod sessions;
 mod soap_codec;
 mod tidy;
+mod xenapi;
 mod xenapi_task;

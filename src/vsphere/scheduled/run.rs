@@ -310,5 +310,6 @@ fn session(service: &Service, state: &Snapshot, info: &Object) -> Session {
         now: service.engine().now(),
         extension: extension_manager::find(state, &user).is_some(),
         user_name: user,
+        idle_limit: None,
     })
 }

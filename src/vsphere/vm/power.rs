@@ -226,23 +226,61 @@ fn ask_guest(service: &Service, call: &Call, to: EnumValue) -> Answer {
     let vm = &call.this;
     service.commit(call, |tx| {
         state::refuse_busy(tx, vm)?;
-        state::require_power(tx, vm, ON)?;
-        if tx.text(vm, path!(VirtualMachine, "guest.toolsRunningStatus")) != "guestToolsRunning" {
-            return Err(Fault::of(
-                ty::ToolsUnavailable,
-                "Cannot complete operation because VMware Tools is not running in this virtual \
-                 machine.",
-            ));
-        }
-        let event = match to {
-            OFF => object!(VmGuestShutdownEvent {}),
-            SUSPENDED => object!(VmGuestStandbyEvent {}),
-            _ => object!(VmGuestRebootEvent {}),
-        };
-        events::post(tx, vm, event);
-        leave(tx, vm, to)
+        guest_leaves(tx, vm, to)
     })?;
     Ok(None)
+}
+
+fn check_guest(tx: &Tx<'_>, vm: &MoRef) -> Result<(), Fault> {
+    state::require_power(tx, vm, ON)?;
+    if tx.text(vm, path!(VirtualMachine, "guest.toolsRunningStatus")) == "guestToolsRunning" {
+        return Ok(());
+    }
+    Err(Fault::of(
+        ty::ToolsUnavailable,
+        "Cannot complete operation because VMware Tools is not running in this virtual machine.",
+    ))
+}
+
+fn guest_leaves(tx: &mut Tx<'_>, vm: &MoRef, to: EnumValue) -> Result<(), Fault> {
+    check_guest(tx, vm)?;
+    let event = match to {
+        OFF => object!(VmGuestShutdownEvent {}),
+        SUSPENDED => object!(VmGuestStandbyEvent {}),
+        _ => object!(VmGuestRebootEvent {}),
+    };
+    events::post(tx, vm, event);
+    leave(tx, vm, to)
+}
+
+/// What the guest is asked to do as a task, for front ends that have one.
+pub(in crate::vsphere) fn of_guest(call: &Call) -> Option<Operation> {
+    let to = match call.method {
+        method::ShutdownGuest => OFF,
+        method::RebootGuest => ON,
+        method::StandbyGuest => SUSPENDED,
+        _ => return None,
+    };
+    // A guest takes its time, and can be told to forget it.
+    Some(Operation::new(AskGuest { vm: call.this.clone(), to }).cancelable())
+}
+
+/// The guest takes its machine to another state.
+#[derive(Debug)]
+struct AskGuest {
+    vm: MoRef,
+    to: EnumValue,
+}
+
+impl Job for AskGuest {
+    fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
+        check_guest(tx, &self.vm)
+    }
+
+    fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
+        guest_leaves(tx, &self.vm, self.to)?;
+        Ok(None)
+    }
 }
 
 /// What is said when a machine has come into a power state.

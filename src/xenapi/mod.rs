@@ -1,0 +1,73 @@
+//! XenAPI: what its classes and messages mean, on the inventory and the tasks
+//! of the simulated server. Nothing here knows an encoding; that is
+//! `wire::xenapi`.
+//!
+//! ```text
+//!   Request ──► dispatch: name, count, types, session, role
+//!                 │ getter          │ Now         │ Wait          │ Work
+//!                 ▼                 ▼             ▼               ▼
+//!               Class, View      commit        sleep, woken    a task of the engine:
+//!               (a snapshot)                   by commits      the same that vSphere's
+//!                                                              clients see
+//! ```
+//!
+//! One simulated server is a pool; its hosts, machines and tasks are the same
+//! objects that vSphere's clients see, under references of their own.
+//!
+//! - [`value`]: what travels; [`failure`]: what goes wrong
+//! - [`message`], [`class`]: how calls and objects are described; [`catalogue`] joins them
+//! - [`dispatch`]: from a request to its answer; [`context`]: who calls
+//! - [`view`]: one state of everything; [`refs`]: references and UUIDs
+//! - [`work`]: tasks that do what a message asks for; [`mark`]: what only XenAPI knows of a task
+//! - one file or folder for each class
+//!
+//! Whoever is logged in reads everything, as in the real product; what changes
+//! something needs a role (derived from the user's privileges) and, on machines
+//! and hosts, the privileges that vSphere asks for.
+
+pub mod catalogue;
+pub mod class;
+pub mod context;
+pub mod dispatch;
+pub mod failure;
+pub mod mark;
+pub mod message;
+pub mod power;
+pub mod refs;
+pub mod server;
+pub mod session;
+pub mod value;
+pub mod view;
+pub mod work;
+
+pub use context::{Context, Origin};
+pub use dispatch::Request;
+pub use failure::Failure;
+pub use server::Server;
+pub use value::Value;
+
+use crate::schema::{self, ty};
+
+/// All classes.
+static CLASSES: &[&class::Class] = &[&session::CLASS];
+
+/// All classes that are served.
+pub fn classes() -> &'static [&'static class::Class] {
+    CLASSES
+}
+
+/// The name of the class whose objects a managed object type stands for; empty
+/// if XenAPI does not know it.
+pub fn class_of(of: schema::Type) -> &'static str {
+    if of == ty::Task {
+        "task"
+    } else if of.is_a(ty::VirtualMachine) {
+        "VM"
+    } else if of.is_a(ty::HostSystem) {
+        "host"
+    } else if of == ty::ServiceInstance {
+        "pool"
+    } else {
+        ""
+    }
+}
