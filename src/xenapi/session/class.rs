@@ -170,7 +170,7 @@ fn record(context: &Context<'_>, session: &Session) -> Value {
 
 /// The tasks that the session made and that have not ended.
 fn tasks(view: &View<'_>, session: &Session) -> Vec<Value> {
-    let live = view.tasks().into_iter().flat_map(|tasks| tasks.live());
+    let live = view.tasks().into_iter().flat_map(crate::task::TaskTable::live);
     let own = live.filter(|task| {
         crate::xenapi::mark::text(task, crate::xenapi::mark::SESSION) == Some(session.reference())
     });
