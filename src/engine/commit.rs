@@ -235,7 +235,8 @@ impl Core {
             }
         }
         for submitted in std::mem::take(&mut tx.submitted) {
-            let plan = submitted.plan.unwrap_or_else(|| Plan::even(submitted.asked));
+            let mut plan = submitted.plan.unwrap_or_else(|| Plan::even(submitted.asked));
+            plan.queued += submitted.lead;
             if !plan.hidden.is_zero() {
                 let due = now.after(plan.hidden);
                 self.timing.scheduler.schedule(due, Weight::Work, Event::Appear(submitted.id));

@@ -47,6 +47,9 @@ pub struct TaskSpec {
     pub activation_id: Option<Str>,
     /// Where the work is, in words (a `LocalizableMessage`).
     pub description: Option<Object>,
+    /// How long the task stays queued although it has all that it needs: for
+    /// pauses between one task and the next.
+    pub lead: Duration,
     /// How long the work takes, if its director does not say otherwise.
     pub duration: Duration,
     /// How the task goes, if that is decided already; otherwise the director is
@@ -75,6 +78,7 @@ impl TaskSpec {
             change_tag: None,
             activation_id: None,
             description: None,
+            lead: Duration::ZERO,
             duration: Duration::ZERO,
             plan: None,
         }

@@ -68,6 +68,7 @@ pub(super) struct Submitted {
     pub(super) id: TaskId,
     pub(super) job: Box<dyn Job>,
     pub(super) asked: Duration,
+    pub(super) lead: Duration,
     /// How it goes, once that is decided.
     pub(super) plan: Option<Plan>,
 }
@@ -208,7 +209,7 @@ impl<'a> Tx<'a> {
 
     /// Adds a task whose work `job` does, once what it needs is free.
     pub fn submit(&mut self, mut spec: TaskSpec, job: Box<dyn Job>) -> Result<MoRef, Fault> {
-        let (busy, asked) = (spec.busy, spec.duration);
+        let (busy, asked, lead) = (spec.busy, spec.duration, spec.lead);
         let mut wanted = std::mem::take(&mut spec.gates);
         let plan = spec.plan.take();
         let record = self.add(spec, true)?;
@@ -220,7 +221,7 @@ impl<'a> Tx<'a> {
             Answer::Waits => {}
             Answer::Refused(holder) => self.events.push(Event::Refuse(id, holder)),
         }
-        self.submitted.push(Submitted { id, job, asked, plan });
+        self.submitted.push(Submitted { id, job, asked, lead, plan });
         Ok(record.mo.clone())
     }
 

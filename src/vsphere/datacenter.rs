@@ -5,7 +5,7 @@ use super::dispatch::{Entry, Handler};
 use super::operation::Operation;
 use super::placement;
 use super::service::Service;
-use super::vm::power::{PowerOn, check_can_start};
+use super::vm::power::{self, PowerOn, check_can_start};
 use crate::engine::{Job, Ready, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -31,7 +31,7 @@ fn power_on(service: &Service, call: &Call) -> Result<Operation, Fault> {
     }
     let job = PowerOnMulti {
         list,
-        start: service.task_spec(call, ty::VirtualMachine, method::PowerOnVM_Task),
+        start: power::start(service, call),
         attempted: Vec::new(),
         not_attempted: Vec::new(),
     };

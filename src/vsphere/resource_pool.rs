@@ -26,27 +26,30 @@ fn create(service: &Service, call: &Call) -> Answer {
     let asked = call.text(arg!(CreateResourcePool.name));
     let spec = call.required(arg!(CreateResourcePool.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
-    let made = service.commit(call, |tx| {
-        let parent = &call.this;
-        let name = names::stored(asked, None)?;
-        let siblings = tx.morefs(parent, path!(ResourcePool, "resourcePool"));
-        names::check_free(tx, &siblings, &name, None)?;
-        let owner = super::placement::owner(tx, parent)?;
-        let (mo, now) = (tx.next_moref(ty::ResourcePool, "resgroup"), tx.now());
-        let new = model::pool::NewPool { mo: &mo, name: &name, parent, owner: &owner, now };
-        let pool = model::pool::resource_pool(&new, capacity(tx, parent));
-        tx.insert(mo.clone(), pool);
-        configure(tx, &mo, spec, now)?;
-        tx.push_ref(parent, path!(ResourcePool, "resourcePool"), &mo)?;
-        let (pool, into) = (events::argument(tx, &mo), events::argument(tx, parent));
-        events::post(
-            tx,
-            &mo,
-            object!(ResourcePoolCreatedEvent { resourcePool: pool, parent: into }),
-        );
-        Ok(mo)
-    })?;
+    let made = service.commit(call, |tx| insert(tx, &call.this, asked, spec))?;
     Ok(Some(made.into()))
+}
+
+/// Adds a pool below another one.
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    parent: &MoRef,
+    asked: &str,
+    spec: &Object,
+) -> Result<MoRef, Fault> {
+    let name = names::stored(asked, None)?;
+    let siblings = tx.morefs(parent, path!(ResourcePool, "resourcePool"));
+    names::check_free(tx, &siblings, &name, None)?;
+    let owner = super::placement::owner(tx, parent)?;
+    let (mo, now) = (tx.next_moref(ty::ResourcePool, "resgroup"), tx.now());
+    let new = model::pool::NewPool { mo: &mo, name: &name, parent, owner: &owner, now };
+    let pool = model::pool::resource_pool(&new, capacity(tx, parent));
+    tx.insert(mo.clone(), pool);
+    configure(tx, &mo, spec, now)?;
+    tx.push_ref(parent, path!(ResourcePool, "resourcePool"), &mo)?;
+    let (pool, into) = (events::argument(tx, &mo), events::argument(tx, parent));
+    events::post(tx, &mo, object!(ResourcePoolCreatedEvent { resourcePool: pool, parent: into }));
+    Ok(mo)
 }
 
 /// What a pool may use at the most, in MHz and megabytes.

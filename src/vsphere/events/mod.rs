@@ -41,7 +41,8 @@ use crate::event::EventDraft;
 use crate::inventory::Read;
 use crate::schema::ty;
 use crate::task::TaskRecord;
-use crate::value::{MoRef, Object, ObjectBuilder};
+use crate::value::{MoRef, Object, ObjectBuilder, Value};
+use crate::{object, path};
 
 /// Says that `event` has happened to `about`, where that is now; nothing if it
 /// is gone. Of a machine's event, `template` is filled in.
@@ -57,6 +58,33 @@ pub(super) fn post(tx: &mut Tx<'_>, about: &MoRef, event: Object) {
     };
     let scene = scene::scene(tx, about);
     tx.post(EventDraft::new(&event, scene));
+}
+
+/// Says something that the schema has no event type for, only an id:
+/// `com.vmware.vc.vm.VmConvertedToTemplateEvent`. Scripts find out more from the
+/// `arguments`, by their names.
+pub(super) fn post_extended(
+    tx: &mut Tx<'_>,
+    about: &MoRef,
+    (id, severity): (&str, &str),
+    message: &str,
+    arguments: &[(&str, Value)],
+) {
+    let name = tx.text(about, path!(ManagedEntity, "name")).to_owned();
+    let arguments: Vec<Object> = arguments
+        .iter()
+        .map(|(key, value)| object!(KeyAnyValue { key: *key, value: value }))
+        .collect();
+    let event = object!(EventEx {
+        eventTypeId: id,
+        severity: severity,
+        message: message,
+        arguments: arguments,
+        objectId: about.id(),
+        objectType: about.ty().name(),
+        objectName: name,
+    });
+    post(tx, about, event);
 }
 
 /// What is to be said of `event`, which happens to `about`.

@@ -14,7 +14,8 @@ use crate::vsphere::model::Catalog;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::vm::clone::Clone as CloneMachine;
-use crate::vsphere::{placement, removal};
+use crate::vsphere::vm::power;
+use crate::vsphere::{placement, removal, resource_pool};
 use crate::{object, path};
 
 pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
@@ -35,9 +36,6 @@ pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> 
     if host.is_some_and(|host| placement::compute_of(&*snapshot, host).as_ref() != Some(&owner)) {
         return Err(Fault::invalid_argument("spec.host"));
     }
-    if !snapshot.morefs(&call.this, path!(ResourcePool, "resourcePool")).is_empty() {
-        return Err(Fault::not_modelled("cloning of nested vApps"));
-    }
     let folder = match asked {
         Some(folder) => folder.clone(),
         None if target.ty().is_a(ty::VirtualApp) => folder(&*snapshot, target)?,
@@ -56,7 +54,8 @@ pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> 
             .and_then(Value::as_object)
             .cloned(),
         clone: service.task_spec(call, ty::VirtualMachine, method::CloneVM_Task),
-        made: None,
+        start: power::start(service, call),
+        made: Vec::new(),
     };
     Ok(Operation::new(job).cancelable())
 }
@@ -73,10 +72,62 @@ struct CloneApp {
     resources: Option<Object>,
     /// What the task of each machine looks like.
     clone: TaskSpec,
-    made: Option<MoRef>,
+    start: TaskSpec,
+    /// The vApps and pools that were copied, with their copies; the vApp itself
+    /// is the first.
+    made: Vec<(MoRef, MoRef)>,
 }
 
 impl CloneApp {
+    /// Copies the pools and vApps below `source`, which is copied by `to`.
+    fn copy_below(&mut self, tx: &mut Tx<'_>, source: &MoRef, to: &MoRef) -> Result<(), Fault> {
+        for below in tx.morefs(source, path!(ResourcePool, "resourcePool")) {
+            let name = tx.text(&below, path!(ManagedEntity, "name")).to_owned();
+            let config = tx.at(&below, path!(ResourcePool, "config")).and_then(Value::as_object);
+            // A new pool has no version that somebody could have read.
+            let version = const { ty::ResourceConfigSpec.slot("changeVersion") };
+            let config = config.map(|config| config.with(version, None::<Value>));
+            let config = config.ok_or_else(|| Fault::not_found(&below))?;
+            let copy = if below.ty().is_a(ty::VirtualApp) {
+                let new =
+                    NewApp { parent: to, folder: None, name: &name, resources: Some(&config) };
+                insert(tx, &new)?
+            } else {
+                resource_pool::insert(tx, to, &name, &config)?
+            };
+            self.made.push((below.clone(), copy.clone()));
+            self.copy_below(tx, &below, &copy)?;
+        }
+        Ok(())
+    }
+
+    /// What a vApp says of itself and its members holds for the copies;
+    /// `copies` says which those are.
+    fn copy_config(
+        tx: &mut Tx<'_>,
+        (source, app): (&MoRef, &MoRef),
+        copies: &[(MoRef, MoRef)],
+    ) -> Result<(), Fault> {
+        let config = tx.at(source, path!(VirtualApp, "vAppConfig")).and_then(Value::as_object);
+        let Some(config) = config.cloned() else { return Err(Fault::not_found(source)) };
+        let copy = |entry: &Value| {
+            let entry = entry.as_object()?;
+            let member = entry.field("key")?.as_moref()?;
+            let (_, copy) = copies.iter().find(|(source, _)| source == member)?;
+            Some(entry.with(const { ty::VAppEntityConfigInfo.slot("key") }, copy).into())
+        };
+        let entries = config.field("entityConfig").map_or(&[][..], Value::items);
+        let entries: Vec<Value> = entries.iter().filter_map(copy).collect();
+        let own = tx.at(app, path!(VirtualApp, "vAppConfig.instanceUuid")).cloned();
+        let mut next = config.edit();
+        next.set(
+            const { ty::VAppConfigInfo.slot("entityConfig") },
+            Array::new(ty::VAppEntityConfigInfo, entries),
+        );
+        next.set(const { ty::VAppConfigInfo.slot("instanceUuid") }, own);
+        tx.set(app, path!(VirtualApp, "vAppConfig"), next.finish())
+    }
+
     /// What the copy of a machine is called: as the machine where that is
     /// free, since machines of a vApp stand in a folder here.
     fn name_of(&self, tx: &Tx<'_>, vm: &MoRef) -> String {
@@ -104,14 +155,18 @@ impl Job for CloneApp {
                 resources: self.resources.as_ref(),
             },
         )?;
-        self.made = Some(app.clone());
+        self.made.push((self.source.clone(), app.clone()));
+        self.copy_below(tx, &self.source.clone(), &app)?;
         let slot = const { ty::VirtualMachineRelocateSpec.slot("pool") };
-        let spec = object!(VirtualMachineCloneSpec {
-            location: self.location.with(slot, &app),
-            template: false,
-            powerOn: false,
-        });
         for vm in machines(tx, &self.source) {
+            let held = tx.moref(&vm, path!(VirtualMachine, "resourcePool"));
+            let pool = self.made.iter().find(|(source, _)| Some(source) == held);
+            let pool = pool.map_or(&app, |(_, copy)| copy).clone();
+            let spec = object!(VirtualMachineCloneSpec {
+                location: self.location.with(slot, &pool),
+                template: false,
+                powerOn: false,
+            });
             let mut below = self.clone.clone();
             below.entity = Some(vm.clone());
             below.parent = Some(task.id);
@@ -121,9 +176,10 @@ impl Job for CloneApp {
                 name: self.name_of(tx, &vm),
                 source: vm,
                 folder: self.folder.clone(),
-                pool: app.clone(),
+                pool,
                 host: self.host.clone(),
-                spec: spec.clone(),
+                spec,
+                start: self.start.clone(),
             };
             tx.submit(below, Box::new(job))?;
         }
@@ -139,38 +195,26 @@ impl Job for CloneApp {
         tx: &mut Tx<'_>,
         task: &TaskContext<'_>,
     ) -> Result<Option<Value>, Fault> {
-        let app = self.made.clone().ok_or_else(Fault::invalid_state)?;
+        let app = self.made.first().map(|(_, app)| app.clone()).ok_or_else(Fault::invalid_state)?;
         let children: Vec<_> = tx.tasks().children(task.id).cloned().collect();
         if let Some(fault) = children.iter().find_map(|child| child.status().error().cloned()) {
             return Err(fault);
         }
-        // What the vApp says of its members holds for their copies.
-        let config =
-            tx.at(&self.source, path!(VirtualApp, "vAppConfig")).and_then(Value::as_object);
-        let Some(config) = config.cloned() else { return Err(Fault::not_found(&self.source)) };
-        let copy = |entry: &Value| {
-            let entry = entry.as_object()?;
-            let member = entry.field("key")?.as_moref()?;
-            let child = children.iter().find(|child| child.entity.as_ref() == Some(member))?;
-            let copy = child.status().result()?.as_moref()?.clone();
-            Some(entry.with(const { ty::VAppEntityConfigInfo.slot("key") }, copy).into())
-        };
-        let entries = config.field("entityConfig").map_or(&[][..], Value::items);
-        let entries: Vec<Value> = entries.iter().filter_map(copy).collect();
-        let own = tx.at(&app, path!(VirtualApp, "vAppConfig.instanceUuid")).cloned();
-        let mut next = config.edit();
-        next.set(
-            const { ty::VAppConfigInfo.slot("entityConfig") },
-            Array::new(ty::VAppEntityConfigInfo, entries),
-        );
-        next.set(const { ty::VAppConfigInfo.slot("instanceUuid") }, own);
-        tx.set(&app, path!(VirtualApp, "vAppConfig"), next.finish())?;
+        let mut copies = self.made.clone();
+        copies.extend(children.iter().filter_map(|child| {
+            Some((child.entity.clone()?, child.status().result()?.as_moref()?.clone()))
+        }));
+        for (source, app) in self.made.iter().filter(|(source, _)| source.ty().is_a(ty::VirtualApp))
+        {
+            Self::copy_config(tx, (source, app), &copies)?;
+        }
         Ok(Some(app.into()))
     }
 
     fn undo(&mut self, tx: &mut Tx<'_>) {
-        if let Some(app) = self.made.take()
-            && let Err(fault) = removal::destroy(tx, &app)
+        let made = std::mem::take(&mut self.made);
+        if let Some((_, app)) = made.first()
+            && let Err(fault) = removal::destroy(tx, app)
         {
             tracing::debug!(%fault, "the copy of a vApp was gone already");
         }

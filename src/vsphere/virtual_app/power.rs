@@ -3,7 +3,15 @@
 //!
 //! Machines start in the order of `vAppConfig.entityConfig` and stop in the
 //! opposite one: those with the same `startOrder` together, after all before
-//! them have ended. The delays between them are not waited for.
+//! them have ended, and after the longest of the delays that those have. The
+//! tasks of machines that wait for that are queued. A guest is up as soon as
+//! its machine runs, so who waits for one does not wait long.
+//!
+//! ```text
+//!   startOrder 1 ──start──┤ startDelay ├ startOrder 2 ──start──┤ … the vApp is started
+//! ```
+
+use std::time::Duration;
 
 use super::{apps, entity_config, machines, set_state};
 use crate::engine::{Busy, Job, Ready, TaskContext, TaskSpec, Tx};
@@ -16,7 +24,7 @@ use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
-use crate::vsphere::vm::power::{Leave, PowerOn};
+use crate::vsphere::vm::power::{self, Leave, PowerOn};
 use crate::vsphere::vm::state::{self, OFF, ON, SUSPENDED};
 
 pub(super) fn power_on(service: &Service, call: &Call) -> Result<Operation, Fault> {
@@ -36,16 +44,16 @@ fn operation(service: &Service, call: &Call, goal: Goal) -> Result<Operation, Fa
     // Nobody else switches a member meanwhile.
     let mut held = machines(&*snapshot, &call.this);
     held.extend(apps(&*snapshot, &call.this));
-    let spec = |method| {
-        let mut spec = service.task_spec(call, ty::VirtualMachine, method);
+    let common = |mut spec: TaskSpec| {
         spec.busy = Busy::Wait;
         spec.cancelable = true;
         spec
     };
+    let spec = |method| common(service.task_spec(call, ty::VirtualMachine, method));
     let job = Switch {
         app: call.this.clone(),
         goal,
-        on: spec(method::PowerOnVM_Task),
+        on: common(power::start(service, call)),
         off: spec(method::PowerOffVM_Task),
         suspend: spec(method::SuspendVM_Task),
         was_suspended: false,
@@ -69,15 +77,31 @@ enum Goal {
 enum Action {
     On,
     Off,
+    /// The guest is asked to go down by itself.
+    ShutDown,
     Suspend,
 }
 
-/// A machine, what is done to it, and when: the start orders of the vApps
-/// around it, outermost first, and its own.
+/// A machine, what is done to it, and when.
 struct Step {
+    /// The start orders of the vApps around it, outermost first, and its own.
     order: Vec<i32>,
+    /// How long the next one waits, for each of them.
+    delays: Vec<Duration>,
     vm: MoRef,
     action: Action,
+}
+
+/// How long `after` waits for what comes before it: as long as the members say
+/// that stand next to one of those around it, or to itself.
+fn pause(steps: &[Step], before: &Step, after: &Step) -> Duration {
+    let Some(level) = before.order.iter().zip(&after.order).position(|(one, other)| one != other)
+    else {
+        return Duration::ZERO;
+    };
+    let inside = before.order.get(..=level);
+    let neighbours = steps.iter().filter(|step| step.order.get(..=level) == inside);
+    neighbours.filter_map(|step| step.delays.get(level)).max().copied().unwrap_or_default()
 }
 
 #[derive(Debug)]
@@ -121,7 +145,7 @@ impl Switch {
     /// What is to be done, in the order in which it is.
     fn steps(&self, tx: &Tx<'_>) -> Vec<Step> {
         let mut steps = Vec::new();
-        self.gather(tx, &self.app, &[], &mut steps);
+        self.gather(tx, &self.app, (&[], &[]), &mut steps);
         steps.sort_by(|one, other| one.order.cmp(&other.order));
         match self.goal {
             Goal::On => {}
@@ -131,16 +155,31 @@ impl Switch {
         steps
     }
 
-    fn gather(&self, tx: &Tx<'_>, app: &MoRef, order: &[i32], steps: &mut Vec<Step>) {
+    /// The steps for all members of `app`, which itself is at this place among
+    /// others, with these delays after it.
+    fn gather(
+        &self,
+        tx: &Tx<'_>,
+        app: &MoRef,
+        (order, delays): (&[i32], &[Duration]),
+        steps: &mut Vec<Step>,
+    ) {
         let pools = tx.morefs(app, path!(ResourcePool, "resourcePool"));
         for member in tx.morefs(app, path!(ResourcePool, "vm")).into_iter().chain(pools) {
             let config = entity_config(tx, app, &member);
             let field = |name| config.as_ref().and_then(|config| config.field(name));
             let place = field("startOrder").and_then(Value::as_i32).unwrap_or(i32::MAX);
             let order: Vec<i32> = order.iter().copied().chain([place]).collect();
+            let delay = if self.goal == Goal::On { "startDelay" } else { "stopDelay" };
+            let waits_for_guest = self.goal == Goal::On
+                && field("waitingForGuest").and_then(Value::as_bool) == Some(true);
+            let delay = field(delay).and_then(Value::as_i32).filter(|_| !waits_for_guest);
+            let delay = u64::try_from(delay.unwrap_or_default()).unwrap_or_default();
+            let delay = Duration::from_secs(delay);
+            let delays: Vec<Duration> = delays.iter().copied().chain([delay]).collect();
             let wish = |name| field(name).and_then(Value::as_str).unwrap_or_default();
             if member.ty().is_a(ty::ResourcePool) {
-                self.gather(tx, &member, &order, steps);
+                self.gather(tx, &member, (&order, &delays), steps);
                 continue;
             }
             let power = state::power(tx, &member);
@@ -151,11 +190,12 @@ impl Switch {
                 Goal::Off { .. } if power == ON => match wish("stopAction") {
                     "none" => continue,
                     "suspend" => Action::Suspend,
+                    "guestShutdown" => Action::ShutDown,
                     _ => Action::Off,
                 },
                 _ => continue,
             };
-            steps.push(Step { order, vm: member, action });
+            steps.push(Step { order, delays, vm: member, action });
         }
     }
 
@@ -192,11 +232,14 @@ impl Job for Switch {
             for step in *group {
                 let spec = match step.action {
                     Action::On => &self.on,
-                    Action::Off => &self.off,
+                    Action::Off | Action::ShutDown => &self.off,
                     Action::Suspend => &self.suspend,
                 };
                 let mut spec = spec.clone().on(step.vm.clone());
                 spec.parent = Some(task.id);
+                if let Some(before) = before.and_then(<[Step]>::first) {
+                    spec.lead = pause(&steps, before, step);
+                }
                 spec.gates.extend(before.unwrap_or_default().iter().map(|it| gate(it, step)));
                 spec.gates.extend(after.unwrap_or_default().iter().map(|it| gate(step, it)));
                 let vm = step.vm.clone();
@@ -205,6 +248,7 @@ impl Job for Switch {
                         Box::new(InTurn { above: task.id, job: PowerOn { vm, host: None } })
                     }
                     Action::Off => Box::new(Leave::off(vm)),
+                    Action::ShutDown => Box::new(Leave::shut_down(vm)),
                     Action::Suspend => Box::new(Leave::suspend(vm)),
                 };
                 tx.submit(spec, job)?;
@@ -272,5 +316,14 @@ impl Job for InTurn {
         task: &TaskContext<'_>,
     ) -> Result<Option<Value>, Fault> {
         self.job.complete(tx, task)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        self.job.stopped(tx, fault);
+        // Those after it are not kept waiting for nothing.
+        let waiting = tx.tasks().children(self.above).filter(|it| it.state() == State::Queued);
+        for next in waiting.map(|task| task.id).collect::<Vec<_>>() {
+            tx.cancel(next, None);
+        }
     }
 }

@@ -1,5 +1,9 @@
 //! `CloneVM_Task`: a machine or a template from another one.
 //!
+//! A copy that is to run is started by a task of its own, below the one of the
+//! copy and after its end, as vCenter does it: who has waited for the copy may
+//! see it off for a moment, and a start that fails does not fail the copy.
+//!
 //! A customization of the guest is accepted and changes nothing: vimsim has no
 //! guests that could run it.
 
@@ -11,8 +15,8 @@ use super::devices::Machine;
 use super::disks::{invalid_datastore, no_disk_space, taken_at_once};
 use super::relocate::locators;
 use super::seats::{at, text};
-use super::{registry, spec, state};
-use crate::engine::{Job, TaskContext, Tx};
+use super::{power, registry, spec, state};
+use crate::engine::{Job, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::{StaticPath, method, ty};
@@ -79,6 +83,7 @@ fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
         pool: pool.clone(),
         host: host.cloned(),
         spec: spec.clone(),
+        start: power::start(service, call),
     };
     Ok(Operation::new(job).shared().cancelable())
 }
@@ -100,6 +105,8 @@ pub(in crate::vsphere) struct Clone {
     pub(in crate::vsphere) host: Option<MoRef>,
     /// The `VirtualMachineCloneSpec`.
     pub(in crate::vsphere) spec: Object,
+    /// What the task looks like that starts the copy, if it is to run.
+    pub(in crate::vsphere) start: TaskSpec,
 }
 
 impl Clone {
@@ -352,11 +359,15 @@ impl Job for Clone {
         Ok(())
     }
 
-    fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
+    fn complete(
+        &mut self,
+        tx: &mut Tx<'_>,
+        task: &TaskContext<'_>,
+    ) -> Result<Option<Value>, Fault> {
         let new = self.plan(tx)?;
         let is_machine = new.pool.is_some();
         let deploys = self.deploys(tx);
-        let (vm, now) = (registry::insert(tx, &self.catalog, &new)?, tx.now());
+        let vm = registry::insert(tx, &self.catalog, &new)?;
         let source = events::argument(tx, &self.source);
         if deploys {
             events::post(tx, &vm, object!(VmBeingDeployedEvent { srcTemplate: source.clone() }));
@@ -369,9 +380,10 @@ impl Job for Clone {
         };
         events::post(tx, &vm, made);
         if is_machine && self.flag(path!(VirtualMachineCloneSpec, "powerOn")) {
-            events::post(tx, &vm, object!(VmStartingEvent {}));
-            model::vm::set_power(tx, &vm, state::ON, None, now)?;
-            events::post(tx, &vm, object!(VmPoweredOnEvent {}));
+            // The copy is there whether it can be started or not.
+            let mut start = self.start.clone().on(vm.clone());
+            start.parent = Some(task.id);
+            tx.submit(start, Box::new(power::PowerOn { vm: vm.clone(), host: None }))?;
         }
         Ok(Some(vm.into()))
     }

@@ -10,10 +10,11 @@
 //! ```
 
 use super::state::{self, OFF, ON, SUSPENDED};
-use crate::engine::{Job, TaskContext, Tx};
+use crate::engine::{Job, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::{method, ty};
+use crate::task;
 use crate::value::{EnumValue, MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
@@ -46,11 +47,24 @@ fn power_off(_: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 fn reset(_: &Service, call: &Call) -> Result<Operation, Fault> {
-    Ok(Operation::new(Leave { vm: call.this.clone(), to: ON, shown: ON }))
+    Ok(Operation::new(Leave { vm: call.this.clone(), to: ON, shown: ON, by_guest: false }))
 }
 
 fn suspend(_: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Leave::suspend(call.this.clone())))
+}
+
+/// What vCenter calls the start of a machine that another operation asks for.
+const START: &str = "Datacenter.ExecuteVmPowerOnLRO";
+
+/// The task of a start that `call` brings with it: of one of several machines,
+/// of a member of a vApp, of a clone. It is no call of anybody, so it has no
+/// name.
+pub(in crate::vsphere) fn start(service: &Service, call: &Call) -> TaskSpec {
+    let mut spec = service.task_spec(call, ty::VirtualMachine, method::PowerOnVM_Task);
+    spec.operation = task::Operation::Internal(START.into());
+    spec.description_id = START.into();
+    spec
 }
 
 /// Starts a machine, on its host or on another of the same compute resource.
@@ -156,17 +170,24 @@ pub(in crate::vsphere) struct Leave {
     /// The state that a fault names as requested: for power operations where
     /// they lead, for others what they need.
     shown: EnumValue,
+    /// Whether the guest is asked, if it listens.
+    by_guest: bool,
 }
 
 impl Leave {
     /// Switches a machine off.
     pub(in crate::vsphere) fn off(vm: MoRef) -> Self {
-        Self { vm, to: OFF, shown: OFF }
+        Self { vm, to: OFF, shown: OFF, by_guest: false }
+    }
+
+    /// Has the guest of a machine go down; without tools it is switched off.
+    pub(in crate::vsphere) fn shut_down(vm: MoRef) -> Self {
+        Self { by_guest: true, ..Self::off(vm) }
     }
 
     /// Suspends a machine.
     pub(in crate::vsphere) fn suspend(vm: MoRef) -> Self {
-        Self { vm, to: SUSPENDED, shown: ON }
+        Self { vm, to: SUSPENDED, shown: ON, by_guest: false }
     }
 
     fn check(&self, tx: &Tx<'_>) -> Result<(), Fault> {
@@ -184,6 +205,7 @@ impl Job for Leave {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
         self.check(tx)?;
         let event = match self.to {
+            OFF if self.by_guest && has_tools(tx, &self.vm) => object!(VmGuestShutdownEvent {}),
             OFF => object!(VmStoppingEvent {}),
             SUSPENDED => object!(VmSuspendingEvent {}),
             _ => object!(VmResettingEvent {}),
@@ -221,6 +243,11 @@ fn put_guest_on_standby(service: &Service, call: &Call) -> Answer {
     ask_guest(service, call, SUSPENDED)
 }
 
+/// Whether the guest listens.
+pub(in crate::vsphere) fn has_tools(state: &(impl Read + ?Sized), vm: &MoRef) -> bool {
+    state.text(vm, path!(VirtualMachine, "guest.toolsRunningStatus")) == "guestToolsRunning"
+}
+
 /// The guest does what it is asked at once; there is no task to wait for.
 fn ask_guest(service: &Service, call: &Call, to: EnumValue) -> Answer {
     let vm = &call.this;
@@ -233,7 +260,7 @@ fn ask_guest(service: &Service, call: &Call, to: EnumValue) -> Answer {
 
 fn check_guest(tx: &Tx<'_>, vm: &MoRef) -> Result<(), Fault> {
     state::require_power(tx, vm, ON)?;
-    if tx.text(vm, path!(VirtualMachine, "guest.toolsRunningStatus")) == "guestToolsRunning" {
+    if has_tools(tx, vm) {
         return Ok(());
     }
     Err(Fault::of(

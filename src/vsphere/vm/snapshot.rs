@@ -36,6 +36,13 @@ const DEEPEST: usize = 32;
 /// The longest name of a snapshot.
 const LONGEST_NAME: usize = 80;
 
+// The schema has no events of snapshots. vCenter tells of these by their ids;
+// of other operations on snapshots only their tasks tell.
+const REVERTED: &str = "com.vmware.vc.vm.VmStateRevertedToSnapshot";
+const NOT_REVERTED: &str = "com.vmware.vc.vm.VmStateFailedToRevertToSnapshot";
+const UNMERGED: &str = "com.vmware.vc.VmDiskConsolidationNeeded";
+const MERGED: &str = "com.vmware.vc.VmDiskConsolidatedEvent";
+
 fn create(_: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Create {
         vm: call.this.clone(),
@@ -376,7 +383,23 @@ impl Job for Revert {
         if power != before {
             events::post(tx, vm, super::power::arrived(power));
         }
+        let name = node.at(path!(VirtualMachineSnapshotTree, "name")).and_then(Value::as_str);
+        let name = name.unwrap_or_default();
+        let id = node.at(path!(VirtualMachineSnapshotTree, "id")).and_then(Value::as_i32);
+        let id = id.unwrap_or_default();
+        let message = format!(
+            "{} has been reverted to the state of snapshot {name}, with ID {id}",
+            tx.text(vm, path!(VirtualMachine, "name")),
+        );
+        let arguments = [("snapshotName", name.into()), ("snapshotId", id.into())];
+        events::post_extended(tx, vm, (REVERTED, "info"), &message, &arguments);
         Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        let name = tx.text(&self.vm, path!(VirtualMachine, "name"));
+        let message = format!("{name} could not be reverted to a snapshot: {}", fault.message());
+        events::post_extended(tx, &self.vm, (NOT_REVERTED, "error"), &message, &[]);
     }
 }
 
@@ -430,7 +453,13 @@ fn merge(tx: &mut Tx<'_>, vm: &MoRef, tree: &Tree, now: bool) -> Result<(), Faul
     let (merged, kept_merged) = disk_chain::merged(&config, &kept);
     if !now {
         let pending = merged != config || kept_merged != kept;
-        return write(tx, vm, tree, None, Some(pending));
+        write(tx, vm, tree, None, Some(pending))?;
+        if pending {
+            let name = tx.text(vm, path!(VirtualMachine, "name"));
+            let message = format!("The disks of {name} need consolidation");
+            events::post_extended(tx, vm, (UNMERGED, "warning"), &message, &[]);
+        }
+        return Ok(());
     }
     for (snapshot, config) in snapshots.iter().zip(kept_merged) {
         tx.set(snapshot, path!(VirtualMachineSnapshot, "config"), config)?;
@@ -447,6 +476,9 @@ impl Job for Consolidate {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         let tree = Tree::read(tx, &self.vm);
         merge(tx, &self.vm, &tree, true)?;
+        let name = tx.text(&self.vm, path!(VirtualMachine, "name"));
+        let message = format!("The disks of {name} were consolidated");
+        events::post_extended(tx, &self.vm, (MERGED, "info"), &message, &[]);
         Ok(None)
     }
 }

@@ -10,6 +10,7 @@ use crate::schema::{method, ty};
 use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::events;
 use crate::vsphere::service::Service;
 use crate::vsphere::{model, placement};
 
@@ -20,13 +21,15 @@ pub(in crate::vsphere) const METHODS: &[Entry] = &[
 
 fn mark_as_template(service: &Service, call: &Call) -> Answer {
     let vm = &call.this;
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         state::refuse_busy(tx, vm)?;
         if state::is_template(tx, vm) {
             return Err(Fault::invalid_state());
         }
         state::require_power(tx, vm, OFF)?;
-        mark(tx, vm, None)
+        mark(tx, vm, None)?;
+        say(tx, vm, "com.vmware.vc.vm.VmConvertedToTemplateEvent", "became a template");
+        Ok(())
     })?;
     Ok(None)
 }
@@ -36,7 +39,7 @@ fn mark_as_machine(service: &Service, call: &Call) -> Answer {
     let pool = call.moref(arg!(MarkAsVirtualMachine.pool));
     let pool = pool.ok_or_else(|| Fault::invalid_argument("pool"))?;
     let host = call.moref(arg!(MarkAsVirtualMachine.host));
-    service.engine().commit(|tx| {
+    service.commit(call, |tx| {
         state::refuse_busy(tx, vm)?;
         check_place(tx, vm, pool, host, "host")?;
         if !state::is_template(tx, vm) {
@@ -52,9 +55,17 @@ fn mark_as_machine(service: &Service, call: &Call) -> Answer {
             let host = placement::choose(tx, &hosts, &datastores, &[])?;
             tx.set(vm, path!(VirtualMachine, "runtime.host"), host)?;
         }
-        mark(tx, vm, Some(pool))
+        mark(tx, vm, Some(pool))?;
+        say(tx, vm, "com.vmware.vc.vm.TemplateConvertedToVmEvent", "became a virtual machine");
+        Ok(())
     })?;
     Ok(None)
+}
+
+/// Says what has become of a machine, which the schema has no event types for.
+fn say(tx: &mut Tx<'_>, vm: &MoRef, id: &str, what: &str) {
+    let message = format!("{} {what}", tx.text(vm, path!(VirtualMachine, "name")));
+    events::post_extended(tx, vm, (id, "info"), &message, &[]);
 }
 
 /// A machine has a pool, a template has none.

@@ -60,8 +60,6 @@ fn a_clone_is_told_of_its_source_and_of_itself() {
         "VmUuidAssignedEvent",
         "VmMacAssignedEvent",
         "VmClonedEvent",
-        "VmStartingEvent",
-        "VmPoweredOnEvent",
     ];
     assert_eq!(types(&events), expected);
     assert_eq!(message(&events[1]), "Cloning DC0_H0_VM0 on DC0_H0 in DC0 to copy in vm on DC0_H0");
@@ -70,6 +68,17 @@ fn a_clone_is_told_of_its_source_and_of_itself() {
     let made = info.as_object().unwrap().field("result").and_then(Value::as_moref).unwrap();
     let told = first(&events, ty::VmClonedEvent).field("vm").and_then(Value::as_object);
     assert_eq!(told.and_then(|it| it.field("vm")).and_then(Value::as_moref), Some(made));
+
+    // The copy is started by another task.
+    let all = client.events(object!(EventFilterSpec {}));
+    let starting = all.iter().rfind(|it| it.ty() == ty::VmStartingEvent).unwrap();
+    let chain = object!(EventFilterSpec { eventChainId: number(starting, "chainId") });
+    let start = client.events(chain);
+    assert_eq!(types(&start), ["TaskEvent", "VmStartingEvent", "VmPoweredOnEvent"]);
+    assert_eq!(text(&start[0], "info.descriptionId"), "Datacenter.ExecuteVmPowerOnLRO");
+    assert_eq!(text(&start[0], "info.parentTaskKey"), task.id());
+    assert_eq!(text(&start[0], "info.rootTaskKey"), task.id());
+    assert_eq!((text(&start[0], "userName"), text(&start[2], "vm.name")), ("tester", "copy"));
 
     let (_, events) = clone(&client, &source, "copy", clone_spec(&client, false, false));
     assert_eq!(types(&events), ["TaskEvent", "VmCloneFailedEvent"]);
@@ -328,4 +337,62 @@ fn a_restricted_user_sees_what_is_below_the_permissions() {
     let collector = owner.make(&owner.manager(), args);
     let page = owner.get(&collector, "latestPage");
     assert_eq!(super::world::objects(page.as_ref()).len(), 1);
+}
+
+/// The ids of the events that the schema has no types for.
+fn extended(events: &[Object]) -> Vec<&str> {
+    let known = events.iter().filter(|it| it.ty() == ty::EventEx);
+    known.map(|it| text(it, "eventTypeId")).collect()
+}
+
+#[test]
+fn a_revert_is_told_with_the_snapshot() {
+    let client = Client::new();
+    let vm = client.named("DC0_H0_VM0");
+    let create = args!(
+        CreateSnapshot_Task,
+        name: "first",
+        description: "",
+        memory: false,
+        quiesce: false
+    );
+    let task = client.run(&vm, create);
+    assert_eq!(types(&client.chain(&task)), ["TaskEvent"], "of the others their tasks tell");
+    let info = client.get(&task, "info").unwrap();
+    let snapshot = info.as_object().unwrap().field("result").and_then(Value::as_moref).unwrap();
+    let snapshot = snapshot.clone();
+    let task = client.run(&snapshot, args!(RevertToSnapshot_Task));
+    let events = client.chain(&task);
+    assert_eq!(extended(&events), ["com.vmware.vc.vm.VmStateRevertedToSnapshot"]);
+    let told = first(&events, ty::EventEx);
+    let said = "DC0_H0_VM0 has been reverted to the state of snapshot first, with ID 1";
+    assert_eq!((message(told), text(told, "vm.name")), (said, "DC0_H0_VM0"));
+    let remove = args!(RemoveSnapshot_Task, removeChildren: false, consolidate: false);
+    let task = client.run(&snapshot, remove);
+    assert_eq!(extended(&client.chain(&task)), ["com.vmware.vc.VmDiskConsolidationNeeded"]);
+    let task = client.run(&vm, args!(ConsolidateVMDisks_Task));
+    assert_eq!(extended(&client.chain(&task)), ["com.vmware.vc.VmDiskConsolidatedEvent"]);
+    let task = client.run(&vm, args!(RevertToCurrentSnapshot_Task));
+    assert_eq!(
+        extended(&client.chain(&task)),
+        ["com.vmware.vc.vm.VmStateFailedToRevertToSnapshot"]
+    );
+}
+
+#[test]
+fn templates_tell_when_they_become_machines() {
+    let client = Client::new();
+    let vm = client.named("DC0_H0_VM0");
+    let pool = client.get(&vm, "resourcePool").unwrap();
+    client.run(&vm, args!(PowerOffVM_Task));
+    client.call(&vm, args!(MarkAsTemplate)).unwrap();
+    client.call(&vm, args!(MarkAsVirtualMachine, pool: pool)).unwrap();
+    let filter = object!(EventFilterSpec { eventTypeId: vec!["EventEx"] });
+    let events = client.events(filter);
+    let expected = [
+        "com.vmware.vc.vm.VmConvertedToTemplateEvent",
+        "com.vmware.vc.vm.TemplateConvertedToVmEvent",
+    ];
+    assert_eq!(extended(&events), expected);
+    assert!(events.iter().all(|it| text(it, "userName") == "tester"));
 }

@@ -190,3 +190,38 @@ fn clones_of_one_template_run_side_by_side_and_can_be_cancelled() {
     assert!(names.contains(&"two".to_owned()) && !names.contains(&"one".to_owned()));
     agreement::check(&sim.snapshot());
 }
+
+#[test]
+fn a_copy_that_cannot_start_is_there_all_the_same() {
+    let sim = Sim::with(|config| {
+        config.delays.methods = vec![("PowerOnVM".into(), Duration::from_secs(10))];
+    });
+    let source = sim.vm("DC0_C0_RP0_VM0");
+    let folder = sim.vm_folder();
+    let args = args![folder = folder, name = "copy".to_owned(), spec = with(POWER_ON, true)];
+    let task = sim.start(&source, CLONE, args).expect("a task");
+    // The copy is made; its start goes on.
+    let copy = sim.outcome(&task).moref();
+    let power = path!(VirtualMachine, "runtime.powerState");
+    assert_eq!(sim.text(&copy, power), "poweredOff");
+    let holder = sim.start(&copy, method::ReconfigVM_Task, args![spec = rename()]);
+    assert_eq!(sim.outcome(&holder.expect("a task")).fault_type(), "TaskInProgress");
+    for name in ["DC0_C0_H0", "DC0_C0_H1", "DC0_C0_H2"] {
+        let host = sim.find(ty::HostSystem, name);
+        sim.start(&host, method::DisconnectHost_Task, args![]).expect("a task");
+    }
+    sim.advance(Duration::from_secs(10));
+    assert_eq!(
+        (sim.outcome(&task).state.as_str(), sim.text(&copy, power)),
+        ("success", "poweredOff".to_owned())
+    );
+    let snapshot = sim.snapshot();
+    let start = snapshot
+        .of_type(ty::Task)
+        .find(|(mo, _)| snapshot.text(mo, path!(Task, "info.parentTaskKey")) == task.id());
+    assert_eq!(sim.outcome(start.expect("a start").0).state, "error");
+}
+
+fn rename() -> Object {
+    object!(VirtualMachineConfigSpec { annotation: "changed" })
+}

@@ -252,3 +252,143 @@ fn a_copy_of_a_vapp_has_copies_of_its_machines() {
     let args = args![name = "copy".to_owned(), target = pool, spec = spec];
     sim.fails(&app, method::CloneVApp_Task, args, ty::DuplicateName);
 }
+
+/// The members with their places and delays, one second a step.
+fn set_delays(sim: &Sim, app: &MoRef, members: &[(&MoRef, i32, i32, &str)]) {
+    let entries: Vec<Object> = members
+        .iter()
+        .map(|(member, place, delay, stop)| {
+            object!(VAppEntityConfigInfo {
+                key: *member,
+                startOrder: *place,
+                startDelay: *delay,
+                stopDelay: *delay,
+                startAction: "powerOn",
+                stopAction: *stop,
+            })
+        })
+        .collect();
+    let spec = object!(VAppConfigSpec { entityConfig: entries });
+    sim.call(app, method::UpdateVAppConfig, args![spec = spec]).expect("a change");
+}
+
+#[test]
+fn the_next_machine_waits_for_the_delay_of_the_one_before() {
+    let (sim, app, vms) = simulator(false);
+    let stop = "powerOff";
+    set_delays(&sim, &app, &[(&vms[0], 1, 20, stop), (&vms[1], 1, 5, stop), (&vms[2], 2, 9, stop)]);
+    let task = sim.start(&app, method::PowerOnVApp_Task, args![]).expect("a task");
+    let last = children(&sim, &task)[2].clone();
+    sim.advance(Duration::from_secs(29));
+    assert_eq!(power(&sim, &vms), ["poweredOn", "poweredOn", "poweredOff"]);
+    assert_eq!(sim.outcome(&last).state, "queued");
+    sim.advance(Duration::from_secs(1));
+    assert_eq!(sim.outcome(&last).state, "running");
+    sim.advance(Duration::from_secs(10));
+    // Nobody waits for the last one.
+    assert_eq!((sim.outcome(&task).state, state(&sim, &app)), ("success".into(), "started".into()));
+    let task = sim.start(&app, method::PowerOffVApp_Task, args![force = false]).expect("a task");
+    sim.advance(Duration::from_secs(18));
+    assert_eq!(power(&sim, &vms), ["poweredOn", "poweredOn", "poweredOff"]);
+    sim.advance(Duration::from_secs(11));
+    assert_eq!(sim.outcome(&task).state, "success");
+    // By force nothing is waited for.
+    sim.done(&app, method::PowerOnVApp_Task, args![]);
+    let task = sim.start(&app, method::PowerOffVApp_Task, args![force = true]).expect("a task");
+    sim.advance(Duration::from_secs(10));
+    assert_eq!(sim.outcome(&task).state, "success");
+}
+
+#[test]
+fn who_is_cancelled_between_two_machines_does_not_wait() {
+    let (sim, app, vms) = simulator(false);
+    let stop = "guestShutdown";
+    set_delays(
+        &sim,
+        &app,
+        &[(&vms[0], 1, 60, stop), (&vms[1], 2, 60, stop), (&vms[2], 3, 0, stop)],
+    );
+    let task = sim.start(&app, method::PowerOnVApp_Task, args![]).expect("a task");
+    sim.advance(Duration::from_secs(30));
+    sim.call(&task, method::CancelTask, args![]).expect("a cancel");
+    assert_eq!(sim.outcome(&task).fault_type(), "RequestCanceled");
+    assert_eq!(power(&sim, &vms), ["poweredOn", "poweredOff", "poweredOff"]);
+    agreement::check(&sim.snapshot());
+    // Neither do those after one that fails.
+    sim.done(&app, method::PowerOffVApp_Task, args![force = true]);
+    set_delays(
+        &sim,
+        &app,
+        &[(&vms[0], 1, 60, stop), (&vms[1], 2, 60, stop), (&vms[2], 3, 0, stop)],
+    );
+    for name in ["DC0_C0_H0", "DC0_C0_H1", "DC0_C0_H2"] {
+        let host = sim.find(ty::HostSystem, name);
+        sim.done(&host, method::EnterMaintenanceMode_Task, args![timeout = 0]);
+    }
+    let task = sim.start(&app, method::PowerOnVApp_Task, args![]).expect("a task");
+    assert_eq!(sim.outcome(&task).fault_type(), "NoCompatibleHost");
+}
+
+#[test]
+fn a_copy_has_what_is_nested() {
+    let (sim, app, vms) = simulator(false);
+    let resources = || {
+        let allocation = || {
+            object!(ResourceAllocationInfo {
+                reservation: 0,
+                expandableReservation: true,
+                limit: -1,
+                shares: object!(SharesInfo { shares: 0, level: "normal" }),
+            })
+        };
+        object!(ResourceConfigSpec { cpuAllocation: allocation(), memoryAllocation: allocation() })
+    };
+    let spec = object!(VAppConfigSpec { annotation: "inside" });
+    let args = args![name = "inner".to_owned(), resSpec = resources(), configSpec = spec];
+    let inner = sim.call(&app, method::CreateVApp, args).expect("a vApp");
+    let inner = inner.as_ref().and_then(Value::as_moref).expect("a vApp").clone();
+    let args = args![name = "pool".to_owned(), spec = resources()];
+    let pool = sim.call(&inner, method::CreateResourcePool, args).expect("a pool");
+    let pool = pool.as_ref().and_then(Value::as_moref).expect("a pool").clone();
+    let into = args![list = vec![vms[1].clone()]];
+    sim.call(&inner, method::MoveIntoResourcePool, into).expect("a move");
+    let into = args![list = vec![vms[2].clone()]];
+    sim.call(&pool, method::MoveIntoResourcePool, into).expect("a move");
+    set_delays(&sim, &app, &[(&vms[0], 1, 0, "powerOff"), (&inner, 2, 0, "powerOff")]);
+    set_delays(&sim, &inner, &[(&vms[1], 7, 0, "powerOff")]);
+    let datastore = sim.snapshot().morefs(&vms[0], path!(VirtualMachine, "datastore")).remove(0);
+    let target = sim.snapshot().moref(&app, path!(ResourcePool, "parent")).expect("a pool").clone();
+    let spec = object!(VAppCloneSpec { location: datastore });
+    let args = args![name = "copy".to_owned(), target = target.clone(), spec = spec];
+    let copy = sim.done(&app, method::CloneVApp_Task, args).moref();
+    let below = |mo: &MoRef, path| sim.snapshot().morefs(mo, path);
+    let (pools, machines) = (path!(ResourcePool, "resourcePool"), path!(ResourcePool, "vm"));
+    let copied = below(&copy, pools).remove(0);
+    assert_eq!(copied.ty(), ty::VirtualApp);
+    assert_eq!(sim.text(&copied, path!(VirtualApp, "vAppConfig.annotation")), "inside");
+    let copied_pool = below(&copied, pools).remove(0);
+    assert_eq!(
+        (copied_pool.ty(), sim.text(&copied_pool, path!(ResourcePool, "name"))),
+        (ty::ResourcePool, "pool".to_owned())
+    );
+    for mo in [&copy, &copied, &copied_pool] {
+        assert_eq!(below(mo, machines).len(), 1, "{mo}");
+    }
+    let keys = |app: &MoRef| -> Vec<MoRef> {
+        let snapshot = sim.snapshot();
+        let entries = snapshot.at(app, path!(VirtualApp, "vAppConfig.entityConfig"));
+        let entries = entries.map_or(&[][..], Value::items).iter().filter_map(Value::as_object);
+        entries.filter_map(|it| it.field("key")?.as_moref().cloned()).collect()
+    };
+    assert_eq!(keys(&copy), [below(&copy, machines).remove(0), copied.clone()]);
+    assert_eq!(keys(&copied), below(&copied, machines));
+    // One that fails leaves nothing.
+    let datastore = sim.snapshot().morefs(&vms[0], path!(VirtualMachine, "datastore")).remove(0);
+    for name in ["DC0_C0_H0", "DC0_C0_H1", "DC0_C0_H2"] {
+        let host = sim.find(ty::HostSystem, name);
+        sim.done(&host, method::EnterMaintenanceMode_Task, args![timeout = 0]);
+    }
+    let spec = object!(VAppCloneSpec { location: datastore });
+    let args = args![name = "other".to_owned(), target = target, spec = spec];
+    sim.fails(&app, method::CloneVApp_Task, args, ty::NoCompatibleHost);
+}
