@@ -6,6 +6,7 @@
 
 pub mod authorization;
 pub mod call;
+mod cluster;
 pub mod containment;
 mod custom_fields;
 mod customization_specs;
@@ -28,6 +29,7 @@ mod left_files;
 mod managed_entity;
 pub mod model;
 mod names;
+mod network;
 pub mod operation;
 mod option_manager;
 mod performance;
@@ -58,6 +60,9 @@ pub use source::SessionSource;
 /// The methods of every managed object type.
 const METHODS: &[&[dispatch::Entry]] = &[
     authorization::METHODS,
+    cluster::configuration::METHODS,
+    cluster::create::METHODS,
+    cluster::placing::METHODS,
     custom_fields::METHODS,
     customization_specs::METHODS,
     datacenter::METHODS,
@@ -76,6 +81,9 @@ const METHODS: &[&[dispatch::Entry]] = &[
     host::maintenance::METHODS,
     host::services::METHODS,
     managed_entity::METHODS,
+    network::lookup::METHODS,
+    network::portgroup::METHODS,
+    network::switch::METHODS,
     option_manager::METHODS,
     resource_pool::METHODS,
     scheduled::METHODS,

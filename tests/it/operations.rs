@@ -3,11 +3,13 @@
 
 mod agreement;
 mod clone;
+mod clusters;
 mod create;
 mod devices;
 mod entities;
 mod files;
 mod hosts;
+mod networks;
 mod parity;
 mod pools;
 mod power;

@@ -92,6 +92,11 @@ pub(super) fn draft(state: &dyn Read, about: &MoRef, event: &Object) -> EventDra
     EventDraft::new(event, scene::scene(state, about))
 }
 
+/// What differs between two configurations of an object, for its event.
+pub(super) fn between(before: &Object, after: &Object) -> Object {
+    changes::between("config", before, after)
+}
+
 /// Says that `event` has happened to the server.
 pub(super) fn post_of_server(tx: &mut Tx<'_>, event: &Object) {
     tx.post(EventDraft::new(event, scene::server()));

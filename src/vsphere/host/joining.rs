@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::schema::{method, ty};
+use crate::schema::{Type, method, ty};
 use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::containment;
@@ -94,7 +94,7 @@ impl Job for Join {
     fn complete(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>, Fault> {
         self.check(tx)?;
         let (compute, alone) = if self.place.ty().is_a(ty::Folder) {
-            (new_compute(tx, &self.place, &self.name)?, true)
+            (new_compute(tx, &self.place, &self.name, ty::ComputeResource)?, true)
         } else {
             (self.place.clone(), false)
         };
@@ -128,10 +128,18 @@ impl Job for Join {
     }
 }
 
-/// A compute resource for a host by itself, with its root pool.
-fn new_compute(tx: &mut Tx<'_>, folder: &MoRef, name: &str) -> Result<MoRef, Fault> {
+/// A compute resource without hosts, with its root pool: for a host by itself,
+/// or a cluster.
+pub(in crate::vsphere) fn new_compute(
+    tx: &mut Tx<'_>,
+    folder: &MoRef,
+    name: &str,
+    of: Type,
+) -> Result<MoRef, Fault> {
     let now = tx.now();
-    let mo = tx.next_moref(ty::ComputeResource, "computeresource");
+    let is_cluster = of.is_a(ty::ClusterComputeResource);
+    let prefix = if is_cluster { "domain-c" } else { "computeresource-" };
+    let mo = MoRef::new(of, &format!("{prefix}{}", tx.next_number()));
     let pool = tx.next_moref(ty::ResourcePool, "resgroup");
     let environment = MoRef::new(ty::EnvironmentBrowser, &format!("envbrowser-{}", mo.id()));
     let browser = MoRef::new(ty::HostDatastoreBrowser, &format!("datastoreBrowser-{}", mo.id()));

@@ -6,8 +6,10 @@ use crate::object;
 use crate::schema::ty;
 use crate::value::{DateTime, MoRef, Object, Value};
 
+/// The adapters of the hosts of the initial inventory that are uplinks.
+const NICS: [&str; 2] = ["vmnic2", "vmnic3"];
 /// The names of a switch's uplinks.
-const UPLINKS: [&str; 2] = ["Uplink 1", "Uplink 2"];
+pub(super) const UPLINKS: [&str; 2] = ["Uplink 1", "Uplink 2"];
 /// The ports that a port group starts with.
 pub const PORTS: i32 = 8;
 
@@ -43,7 +45,11 @@ pub fn switch(s: &Switch<'_>) -> Object {
         version: s.version,
         forwardingClass: "etherswitch",
     });
-    let members: Vec<Object> = s.hosts.iter().map(|host| member(host, s, &product)).collect();
+    let members: Vec<Object> = s
+        .hosts
+        .iter()
+        .map(|host| member(host, s.uplinks, &NICS.map(str::to_owned), Some(&product)))
+        .collect();
     let groups: Vec<&MoRef> = s.portgroups.iter().map(|(mo, _)| mo).collect();
     let names: Vec<&str> = s.portgroups.iter().map(|(_, name)| name.as_str()).collect();
     let ports = i32::try_from(s.portgroups.len().saturating_sub(1)).unwrap_or(i32::MAX) * PORTS
@@ -117,8 +123,14 @@ pub fn switch(s: &Switch<'_>) -> Object {
     switch.finish()
 }
 
-fn member(host: &MoRef, s: &Switch<'_>, product: &Object) -> Object {
-    let pnics = uplink_nics(s.uplinks);
+/// A host as a member of a switch, with those of its adapters that are uplinks.
+pub(super) fn member(
+    host: &MoRef,
+    uplinks: &MoRef,
+    nics: &[String],
+    product: Option<&Object>,
+) -> Object {
+    let pnics = uplink_nics(uplinks, nics);
     object!(DistributedVirtualSwitchHostMember {
         runtimeState: object!(DistributedVirtualSwitchHostMemberRuntimeState {
             currentMaxProxySwitchPorts: 9216,
@@ -134,11 +146,11 @@ fn member(host: &MoRef, s: &Switch<'_>, product: &Object) -> Object {
 }
 
 /// The adapters of a member that are the switch's uplinks.
-fn uplink_nics(uplinks: &MoRef) -> Vec<Object> {
-    let nics = ["vmnic2", "vmnic3"].into_iter().zip(0..);
+fn uplink_nics(uplinks: &MoRef, nics: &[String]) -> Vec<Object> {
+    let nics = nics.iter().zip(0..);
     nics.map(|(device, port): (_, i32)| {
         object!(DistributedVirtualSwitchHostMemberPnicSpec {
-            pnicDevice: device,
+            pnicDevice: device.as_str(),
             uplinkPortKey: port.to_string(),
             uplinkPortgroupKey: uplinks.id(),
             connectionCookie: 0,
@@ -147,20 +159,33 @@ fn uplink_nics(uplinks: &MoRef) -> Vec<Object> {
     .collect()
 }
 
-fn member_states(hosts: &[MoRef]) -> Vec<Object> {
+/// What a switch says of its members' state.
+pub(super) fn member_states(hosts: &[MoRef]) -> Vec<Object> {
     let state = |host| object!(HostMemberRuntimeInfo { host: host, status: "up" });
     hosts.iter().map(state).collect()
 }
 
 /// A member's own view of a switch, in `config.network.proxySwitch`.
 pub fn proxy_switch(name: &str, uuid: &str, uplinks: &MoRef) -> Object {
+    proxy_switch_with(name, uuid, uplinks, &NICS.map(str::to_owned))
+}
+
+/// The same of a member with other uplinks.
+pub(super) fn proxy_switch_with(
+    name: &str,
+    uuid: &str,
+    uplinks: &MoRef,
+    nics: &[String],
+) -> Object {
     let ports = UPLINKS
         .iter()
         .zip(0..)
         .map(|(name, port): (_, i32)| object!(KeyValue { key: port.to_string(), value: *name }));
-    let nics = ["vmnic2", "vmnic3"].map(|nic| format!("key-vim.host.PhysicalNic-{nic}"));
-    let backing =
-        object!(DistributedVirtualSwitchHostMemberPnicBacking { pnicSpec: uplink_nics(uplinks) });
+    let pnics: Vec<String> =
+        nics.iter().map(|nic| format!("key-vim.host.PhysicalNic-{nic}")).collect();
+    let backing = object!(DistributedVirtualSwitchHostMemberPnicBacking {
+        pnicSpec: uplink_nics(uplinks, nics)
+    });
     object!(HostProxySwitch {
         dvsUuid: uuid,
         dvsName: name,
@@ -170,7 +195,7 @@ pub fn proxy_switch(name: &str, uuid: &str, uplinks: &MoRef) -> Object {
         numPortsAvailable: 9205,
         uplinkPort: ports.collect::<Vec<_>>(),
         mtu: 1500,
-        pnic: nics,
+        pnic: pnics,
         spec: object!(HostProxySwitchSpec { backing: backing }),
         networkReservationSupported: true,
         nsxtEnabled: false,

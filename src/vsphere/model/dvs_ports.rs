@@ -16,12 +16,15 @@ pub(super) fn expand(tx: &mut Transaction, group: &MoRef) -> Result<(), Fault> {
     let keys = path!(DistributedVirtualPortgroup, "portKeys");
     let needed = tx.at(group, path!(Network, "vm")).map_or(0, |list| list.items().len());
     let have = tx.at(group, keys).map_or(0, |list| list.items().len());
-    if needed <= have {
-        return Ok(());
-    }
+    if needed <= have { Ok(()) } else { resize(tx, group, needed.next_multiple_of(STEP)) }
+}
+
+/// Gives a port group so many ports; the last ones go first.
+pub fn resize(tx: &mut Transaction, group: &MoRef, count: usize) -> Result<(), Fault> {
+    let keys = path!(DistributedVirtualPortgroup, "portKeys");
+    let have = tx.at(group, keys).map_or(0, |list| list.items().len());
     let switch = path!(DistributedVirtualPortgroup, "config.distributedVirtualSwitch");
     let Some(switch) = tx.moref(group, switch).cloned() else { return Ok(()) };
-    let added = needed.next_multiple_of(STEP) - have;
     let groups = tx.morefs(&switch, path!(DistributedVirtualSwitch, "portgroup"));
     let last = groups.iter().filter_map(|group| {
         let keys = tx.at(group, keys)?.items();
@@ -29,12 +32,12 @@ pub(super) fn expand(tx: &mut Transaction, group: &MoRef) -> Result<(), Fault> {
     });
     let first = last.max().map_or(0, |last| last + 1);
     let all = tx.at(group, keys).map_or(&[][..], Value::items).to_vec();
-    let new = (first..first + added).map(|port| Value::from(port.to_string()));
-    let all = Array::new(ty::STRING, all.into_iter().chain(new).collect());
-    let count = i64::try_from(have + added).unwrap_or(i64::MAX);
+    let new = (first..first + count.saturating_sub(have)).map(|port| Value::from(port.to_string()));
+    let all = Array::new(ty::STRING, all.into_iter().chain(new).take(count).collect());
+    let number = |count: usize| i64::try_from(count).unwrap_or_default();
     tx.set(group, keys, all)?;
-    tx.set(group, path!(DistributedVirtualPortgroup, "config.numPorts"), count)?;
-    let added = i64::try_from(added).unwrap_or_default();
+    tx.set(group, path!(DistributedVirtualPortgroup, "config.numPorts"), number(count))?;
+    let added = number(count) - number(have);
     for place in [
         path!(DistributedVirtualSwitch, "config.numPorts"),
         path!(DistributedVirtualSwitch, "summary.numPorts"),
@@ -127,18 +130,26 @@ fn adapters(read: &impl Read, group: &MoRef) -> Vec<Connection> {
 
 /// The adapters of the hosts that are a switch's uplinks.
 fn uplinks(read: &impl Read, switch: &MoRef) -> Vec<Connection> {
-    let hosts = read.morefs(switch, path!(DistributedVirtualSwitch, "summary.hostMember"));
-    let nics = hosts.iter().flat_map(|host| ["vmnic2", "vmnic3"].map(|nic| (host, nic)));
-    nics.map(|(host, nic)| Connection {
-        host: Some(host.clone()),
-        connectee: object!(DistributedVirtualSwitchPortConnectee {
-            connectedEntity: host,
-            nicKey: nic,
-            type: "pnic",
-        }),
-        mac: None,
-    })
-    .collect()
+    let members = read.at(switch, path!(DistributedVirtualSwitch, "config.host"));
+    let members = members.map_or(&[][..], Value::items).iter().filter_map(Value::as_object);
+    let mut found = Vec::new();
+    for member in members {
+        let host = member.at(path!(DistributedVirtualSwitchHostMember, "config.host"));
+        let Some(host) = host.and_then(Value::as_moref) else { continue };
+        let backing = member.at(path!(DistributedVirtualSwitchHostMember, "config.backing"));
+        let nics = backing.and_then(Value::as_object).and_then(|it| it.field("pnicSpec"));
+        let nics = nics.map_or(&[][..], Value::items).iter().filter_map(Value::as_object);
+        found.extend(nics.filter_map(|nic| nic.field("pnicDevice")).map(|nic| Connection {
+            host: Some(host.clone()),
+            connectee: object!(DistributedVirtualSwitchPortConnectee {
+                connectedEntity: host,
+                nicKey: nic,
+                type: "pnic",
+            }),
+            mac: None,
+        }));
+    }
+    found
 }
 
 fn state(mac: Option<&str>) -> Object {

@@ -19,6 +19,7 @@ mod data;
 pub mod datastore;
 pub mod device;
 pub mod dvs;
+pub mod dvs_members;
 pub mod dvs_ports;
 pub mod entity;
 pub mod environment;
