@@ -169,6 +169,11 @@ mod govc {
     }
 
     #[test]
+    fn network() {
+        go("TestGovc/network", &[]);
+    }
+
+    #[test]
     fn tasks() {
         go("TestGovc/tasks", &[]);
     }

@@ -4,9 +4,13 @@ package commands
 import (
 	_ "github.com/vmware/govmomi/cli/about"
 	_ "github.com/vmware/govmomi/cli/cluster"
+	_ "github.com/vmware/govmomi/cli/cluster/group"
+	_ "github.com/vmware/govmomi/cli/cluster/rule"
 	_ "github.com/vmware/govmomi/cli/datacenter"
 	_ "github.com/vmware/govmomi/cli/datastore"
 	_ "github.com/vmware/govmomi/cli/device"
+	_ "github.com/vmware/govmomi/cli/dvs"
+	_ "github.com/vmware/govmomi/cli/dvs/portgroup"
 	_ "github.com/vmware/govmomi/cli/events"
 	_ "github.com/vmware/govmomi/cli/extension"
 	_ "github.com/vmware/govmomi/cli/folder"
