@@ -145,7 +145,7 @@ pub(super) fn apply(
 }
 
 /// What `entry` says of one entry: the operation, the entry, the key to remove.
-fn asked<'a>(spec: Option<&'a Value>) -> impl Iterator<Item = &'a Object> {
+fn asked(spec: Option<&Value>) -> impl Iterator<Item = &Object> {
     spec.map_or(&[][..], Value::items).iter().filter_map(Value::as_object)
 }
 
