@@ -4,6 +4,7 @@
 //! `Config::default()` and changes what it needs. Nothing here opens a file or a socket.
 
 mod access;
+mod control;
 mod events;
 mod tasks;
 mod xenapi;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Access, AccessError, Permission, User};
+pub use control::ControlApi;
 pub use events::Events;
 pub use tasks::Tasks;
 pub use xenapi::XenApi;
@@ -54,6 +56,8 @@ pub struct Config {
     pub limits: Limits,
     /// Compress replies for clients that accept gzip. Requests may always be compressed.
     pub gzip: bool,
+    /// The control API. Default: served, on the same address as everything else.
+    pub control: ControlApi,
     /// The port of the SDK tunnel, an HTTP proxy for logins by client certificate; 0 picks a free
     /// one. Default: no tunnel.
     pub tunnel: Option<u16>,
@@ -89,6 +93,7 @@ impl Default for Config {
             session_timeout: Duration::from_secs(30 * 60),
             limits: Limits::default(),
             gzip: true,
+            control: ControlApi::default(),
             tunnel: None,
             trace: None,
             stdin_exit: false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, ControlApi};
 use crate::connection::Shutdown;
 use crate::control::{Clock, Control, Counters, Tasks};
 use crate::server::{Server, ServerError};
@@ -31,6 +31,8 @@ pub enum StartError {
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) server: Server,
+    /// Where the control API is served if it has an address of its own.
+    pub(crate) control: Option<Server>,
     service: Arc<Service>,
     xenapi: Arc<xenapi::Server>,
     /// The listener that XenAPI has for itself.
@@ -51,14 +53,20 @@ impl Bound {
         let xenapi = xenapi::Server::new(service.clone());
         let beside = Some(&xenapi).filter(|_| config.xenapi.listen.is_none());
         let server = Server::bind(&config, wire::router(&service, beside)).await?;
+        let elsewhere = |listen| Config { listen, tunnel: None, ..config.clone() };
         let apart = match config.xenapi.listen.clone() {
             Some(listen) => {
-                let own = Config { listen, tunnel: None, ..config };
-                Some(Server::bind(&own, wire::xenapi_router(&xenapi)).await?)
+                Some(Server::bind(&elsewhere(listen), wire::xenapi_router(&xenapi)).await?)
             }
             None => None,
         };
-        Ok(Self { server, service, xenapi, apart })
+        let control = match config.control.clone() {
+            ControlApi { on: true, listen: Some(listen) } => {
+                Some(Server::bind(&elsewhere(listen), wire::control::router(&service)).await?)
+            }
+            _ => None,
+        };
+        Ok(Self { server, control, service, xenapi, apart })
     }
 
     /// The URL of XenAPI.
@@ -71,23 +79,21 @@ impl Bound {
     pub(crate) async fn serve(self, stop: impl Future<Output = ()>) {
         let shutdown = self.server.shutdown();
         let service = self.service;
-        let apart = self.apart;
-        let stopped = apart.as_ref().map(Server::shutdown);
+        let others = [&self.apart, &self.control].map(|it| it.as_ref().map(Server::shutdown));
         let closing = async move {
             shutdown.begun().await;
             service.close();
-            if let Some(stopped) = stopped {
-                stopped.begin();
-            }
+            others.iter().flatten().for_each(Shutdown::begin);
             std::future::pending::<()>().await;
         };
-        let apart = async move {
-            if let Some(apart) = apart {
-                apart.serve(std::future::pending()).await;
+        let apart = [self.apart, self.control].map(|server| async {
+            if let Some(server) = server {
+                server.serve(std::future::pending()).await;
             }
-        };
+        });
+        let [xenapi, control] = apart;
         let serving = async {
-            tokio::join!(self.server.serve(stop), apart);
+            tokio::join!(self.server.serve(stop), xenapi, control);
         };
         tokio::select! {
             () = serving => {}

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::control::ControlFlags;
 use super::events::EventFlags;
 use super::tasks::TaskFlags;
 use super::values::{self, MethodDelays, OptionalPort, Size, Span};
@@ -43,6 +44,8 @@ pub(super) struct Flags {
 
     #[command(flatten)]
     events: EventFlags,
+    #[command(flatten)]
+    control: ControlFlags,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -325,6 +328,7 @@ impl Flags {
             timing,
             tasks,
             events,
+            control,
             limits,
             output,
             task: _,
@@ -367,6 +371,7 @@ impl Flags {
             tasks: tasks.into(),
             events: events.into(),
             xenapi: XenApi { listen: listening.xenapi_listen, ..XenApi::default() },
+            control: control.into(),
             limits: limits.into(),
             export: if output.export == Path::new("-") {
                 Export::Stdout

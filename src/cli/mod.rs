@@ -1,6 +1,7 @@
 //! The command line: reads the flags, starts the server, says that it is ready, and ends it.
 
 mod argv;
+mod control;
 mod events;
 mod flags;
 mod help;
@@ -98,7 +99,7 @@ pub fn run(config: &Config) -> ExitCode {
 async fn serve(config: &Config) -> Result<ExitCode, StartError> {
     let bound = Bound::new(config.clone()).await?;
     let mut stop = ready::Stop::listen(config.stdin_exit);
-    let failed = ready::announce(config, &bound.server);
+    let failed = ready::announce(config, &bound.server, bound.control.as_ref());
     let shutdown = bound.server.shutdown();
     let mut serving = std::pin::pin!(bound.serve(std::future::pending()));
     tokio::select! {

@@ -9,10 +9,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{Access, Config, Export};
 use crate::server::Server;
+use crate::wire::control::BASE;
 
 /// Writes the line for scripts and the line for people. The future ends only if the first cannot
 /// be written: then nobody could find the server.
-pub(super) fn announce(config: &Config, server: &Server) -> impl Future<Output = String> + use<> {
+pub(super) fn announce(
+    config: &Config,
+    server: &Server,
+    control: Option<&Server>,
+) -> impl Future<Output = String> + use<> {
     let listed = config.access.as_ref().filter(|_| config.login.username.is_none());
     let (username, password) = match listed.and_then(Access::first_administrator) {
         Some((name, user)) => (name, user.password.as_deref()),
@@ -22,7 +27,13 @@ pub(super) fn announce(config: &Config, server: &Server) -> impl Future<Output =
     };
     let password = password.unwrap_or("pass");
     let url = server.url_with_login(username, password);
-    let line = format!("export GOVC_URL={url} GOVC_SIM_PID={}\n", std::process::id());
+    let mut line = format!("export GOVC_URL={url} GOVC_SIM_PID={}", std::process::id());
+    if let Some(control) = control {
+        let url = control.base_url_with_login(username, password);
+        line.push_str(&format!(" VIMSIM_URL={url}{BASE}"));
+        tracing::info!("the control API is at {}{BASE}", control.base_url());
+    }
+    line.push('\n');
     tracing::info!("vimsim {} is ready at {}", env!("CARGO_PKG_VERSION"), server.url());
 
     let export = config.export.clone();

@@ -22,6 +22,7 @@
 //! ```
 
 pub mod clock;
+pub mod duration;
 pub mod objects;
 pub mod tasks;
 

@@ -7,12 +7,13 @@ use tokio::sync::watch;
 
 use super::objects::Objects;
 use super::{Control, ControlError};
-use crate::engine::tasks_in;
+use crate::engine::{Engine, Refused, tasks_in};
+use crate::fault::Fault;
 use crate::task::filter::{EntityFilter, Scope, UserFilter};
 use crate::task::{
     CancelOutcome, Feed, Operation, Outcome, State, Target, TaskFilter, TaskId, TaskRecord,
 };
-use crate::value::{MoRef, Str};
+use crate::value::{MoRef, Str, Value};
 use crate::vsphere::Service;
 
 /// How many tasks a page has if nobody says.
@@ -155,6 +156,68 @@ impl<'a> Tasks<'a> {
         }
     }
 
+    /// Whether a task stays as it is until it is released.
+    pub fn is_held(&self, task: &TaskRecord) -> bool {
+        !task.state().is_done() && self.service.engine().is_held(&task.mo)
+    }
+
+    /// Holds a task where it is: queued, or running with the progress that it
+    /// shows. It can still be cancelled.
+    pub fn hold(&self, id: TaskId) -> Result<Arc<TaskRecord>, ControlError> {
+        self.lead(id, Engine::hold)
+    }
+
+    /// Lets a held task go on.
+    pub fn release(&self, id: TaskId) -> Result<Arc<TaskRecord>, ControlError> {
+        self.lead(id, Engine::release)
+    }
+
+    /// Takes the next step of a task's plan at once, and holds the task there:
+    /// a queued task begins, a running one makes its next report, and after the
+    /// last one it ends.
+    pub fn step(&self, id: TaskId) -> Result<Arc<TaskRecord>, ControlError> {
+        self.lead(id, Engine::step_task)
+    }
+
+    /// Ends a task as a success, with its effect; it gives `result`, or what it
+    /// would have given.
+    pub fn complete(
+        &self,
+        id: TaskId,
+        result: Option<Value>,
+    ) -> Result<Arc<TaskRecord>, ControlError> {
+        self.lead(id, |engine, task| engine.complete(task, result))
+    }
+
+    /// Ends a task with a fault, without its effect.
+    pub fn fail(&self, id: TaskId, fault: Fault) -> Result<Arc<TaskRecord>, ControlError> {
+        self.lead(id, |engine, task| engine.fail_task(task, fault))
+    }
+
+    /// A task is gone, as if it had never been: nobody finds it any more. Gives
+    /// how it was last.
+    pub fn lose(&self, id: TaskId) -> Result<Arc<TaskRecord>, ControlError> {
+        let last = self.get(id)?;
+        self.service.engine().lose(&last.mo).map_err(|refused| refuse(id, refused))?;
+        Ok(last)
+    }
+
+    /// Answers what a task asks.
+    pub fn answer(&self, id: TaskId, choice: &str) -> Result<Arc<TaskRecord>, ControlError> {
+        self.lead(id, |engine, task| engine.answer(task, choice))
+    }
+
+    fn lead(
+        &self,
+        id: TaskId,
+        change: impl FnOnce(&Engine, &MoRef) -> Result<(), Refused>,
+    ) -> Result<Arc<TaskRecord>, ControlError> {
+        let task = self.get(id)?;
+        change(self.service.engine(), &task.mo).map_err(|refused| refuse(id, refused))?;
+        // A task that is no longer remembered was there a moment ago.
+        Ok(self.get(id).unwrap_or(task))
+    }
+
     /// Watches the tasks that match: the live ones as they are, then every
     /// change.
     pub fn watch(&self, which: &Which) -> Result<Watch, ControlError> {
@@ -170,6 +233,14 @@ impl<'a> Tasks<'a> {
         let mut watch = Watch::new(self.service, Sight::One(id));
         watch.look();
         Ok(watch)
+    }
+}
+
+fn refuse(id: TaskId, refused: Refused) -> ControlError {
+    match refused {
+        Refused::Absent => ControlError::not_found("task", &id),
+        Refused::Fault(fault) => fault.into(),
+        refused => ControlError::Conflict(format!("{id}: {refused}")),
     }
 }
 
@@ -355,6 +426,14 @@ impl Watch {
             return true;
         };
         let any = !changes.is_empty();
+        if let Sight::One(id) = &self.sight
+            && !any
+        {
+            // Whoever resumes after the end has heard of it.
+            let task = self.service.engine().tasks().recall(*id);
+            self.over = task.is_none_or(|task| task.state().is_done());
+            return self.over;
+        }
         for change in changes {
             self.place += 1;
             let wanted = match &self.sight {

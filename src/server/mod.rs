@@ -140,6 +140,11 @@ impl Server {
         self.base_with("")
     }
 
+    /// The URL without a path, with a login in it.
+    pub fn base_url_with_login(&self, username: &str, password: &str) -> String {
+        self.base_with(&format!("{}:{}@", percent_encode(username), percent_encode(password)))
+    }
+
     fn base_with(&self, login: &str) -> String {
         let scheme = if self.context.is_tls() { "https" } else { "http" };
         let address = SocketAddr::new(reachable(self.address.ip()), self.address.port());

@@ -2,10 +2,12 @@
 //!
 //! - [`soap`]: the vSphere API as SOAP
 //! - [`xenapi`]: XenAPI as XML-RPC and JSON-RPC
+//! - [`control`]: the control API, under `/vimsim/v1`
 //! - [`faults`]: the one table that says how a fault travels
 //! - `session`: which session a request belongs to
 //! - `status`: `/about` and `/debug/vars`
 
+pub mod control;
 pub mod faults;
 mod session;
 pub mod soap;
@@ -32,6 +34,7 @@ pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
         let versions = versions.clone();
         async move { ([("content-type", "text/xml; charset=utf-8")], versions) }
     };
+    let api = &service.config().control;
     let routes = Router::new()
         .route("/sdk", post(soap::http::serve))
         .route("/sdk/", post(soap::http::serve))
@@ -41,8 +44,9 @@ pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
         .route("/about", get(status::about))
         .route("/debug/vars", get(status::vars))
         .with_state(service.clone());
-    match xenapi {
+    let routes = match xenapi {
         Some(server) => routes.merge(xenapi::beside(server)),
         None => routes,
-    }
+    };
+    if api.on && api.listen.is_none() { routes.merge(control::router(service)) } else { routes }
 }

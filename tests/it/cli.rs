@@ -82,6 +82,7 @@ const VALUES: &[(&str, &str, Check)] = &[
     ("max-collectors", "7", |c| c.tasks.collectors == 7),
     ("event-age", "2h", |c| c.events.age == Duration::from_secs(7200)),
     ("event-count", "7", |c| c.events.count == 7),
+    ("control-listen", "127.0.0.1:0", |c| c.control.listen.as_ref().is_some_and(|it| it.port == 0)),
     ("max-body", "64MiB", |c| c.limits.body == 64 << 20),
     ("max-depth", "7", |c| c.limits.xml_depth == 7),
     ("max-attributes", "7", |c| c.limits.xml_attributes == 7),
@@ -100,6 +101,7 @@ const VALUES: &[(&str, &str, Check)] = &[
 const SWITCHES: &[(&str, Check)] = &[
     ("tls", |c| c.tls == Tls::SelfSigned),
     ("gzip", |c| c.gzip),
+    ("control", |c| c.control.on),
     ("esx", |c| c.esx),
     ("autostart", |c| c.model.autostart),
     ("trace", |c| c.trace.is_some()),
