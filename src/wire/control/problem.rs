@@ -2,9 +2,7 @@
 
 use aide::OperationOutput;
 use aide::generate::GenContext;
-use aide::openapi::{
-    MediaType, Operation, Response as Described, SchemaObject, StatusCode as Code,
-};
+use aide::openapi::{MediaType, Operation, Response as Described, SchemaObject};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
