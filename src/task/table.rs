@@ -123,6 +123,14 @@ impl TaskTable {
         self.finished.iter().filter_map(|(_, id)| self.get(*id))
     }
 
+    /// Those of them whose end, and number, are in the range.
+    pub fn finished_in(
+        &self,
+        range: (Bound<(DateTime, TaskId)>, Bound<(DateTime, TaskId)>),
+    ) -> impl DoubleEndedIterator<Item = &Arc<TaskRecord>> {
+        self.finished.range(range).filter_map(|(_, id)| self.get(*id))
+    }
+
     /// How many tasks have ended and are remembered.
     pub fn finished_len(&self) -> usize {
         self.finished.len()
