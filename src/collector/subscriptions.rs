@@ -7,9 +7,10 @@
 //! nothing is lost, and nobody compares versions or reads a log.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use smallvec::SmallVec;
 use tokio::sync::Notify;
@@ -31,7 +32,20 @@ pub struct Subscriptions {
     shards: [Mutex<Shard>; SHARDS],
     hasher: Hasher,
     last_id: AtomicU64,
+    listeners: Listeners,
 }
+
+#[derive(Default)]
+struct Listeners(RwLock<Vec<Listener>>);
+
+impl fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listeners")
+    }
+}
+
+/// Called after each commit; must be quick and must not commit.
+pub(super) type Listener = Box<dyn Fn() + Send + Sync>;
 
 /// Subscribers of one object, by id.
 type Subscribers = SmallVec<[Arc<Inner>; 1]>;
@@ -94,6 +108,7 @@ impl Subscriptions {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: Hasher::default(),
             last_id: AtomicU64::new(0),
+            listeners: Listeners::default(),
         })
     }
 
@@ -122,6 +137,14 @@ impl Subscriptions {
         for change in commit.changes.iter() {
             self.touch(&change.object);
         }
+        for listener in self.listeners.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            listener();
+        }
+    }
+
+    /// Has `listener` called after each commit, whatever it is about.
+    pub fn listen(&self, listener: Listener) {
+        self.listeners.0.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     /// Marks one object as changed and wakes whom it concerns: for what belongs

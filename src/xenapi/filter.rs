@@ -353,7 +353,11 @@ impl Parser<'_> {
     fn term(&mut self) -> Result<Term, FilterError> {
         let is_field = self.takes("field");
         let Some(Word::Text(text)) = self.peek() else {
-            return Err(self.unexpected(if is_field { "the name of a field" } else { "a condition" }));
+            return Err(self.unexpected(if is_field {
+                "the name of a field"
+            } else {
+                "a condition"
+            }));
         };
         let text = text.clone();
         self.at += 1;
@@ -397,7 +401,8 @@ mod tests {
     #[test]
     fn texts_may_have_quotes_in_them() {
         let parsed = Filter::parse(r#""a\"b\\" = field "name__label""#);
-        let expected = Filter::Equal(Term::Text(r#"a"b\"#.into()), Term::Column("name__label".into()));
+        let expected =
+            Filter::Equal(Term::Text(r#"a"b\"#.into()), Term::Column("name__label".into()));
         assert_eq!(parsed, Ok(expected));
     }
 

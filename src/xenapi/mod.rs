@@ -29,13 +29,16 @@ pub mod catalogue;
 pub mod class;
 pub mod context;
 pub mod dispatch;
+pub mod event;
 pub mod failure;
+pub mod filter;
 pub mod mark;
 pub mod message;
 pub mod power;
 pub mod refs;
 pub mod server;
 pub mod session;
+pub mod task;
 pub mod value;
 pub mod view;
 pub mod work;
@@ -49,7 +52,7 @@ pub use value::Value;
 use crate::schema::{self, ty};
 
 /// All classes.
-static CLASSES: &[&class::Class] = &[&session::CLASS];
+static CLASSES: &[&class::Class] = &[&event::CLASS, &session::CLASS, &task::CLASS];
 
 /// All classes that are served.
 pub fn classes() -> &'static [&'static class::Class] {
@@ -70,4 +73,14 @@ pub fn class_of(of: schema::Type) -> &'static str {
     } else {
         ""
     }
+}
+
+/// The class with this name; the empty name has none.
+pub fn class_named(name: &str) -> Option<&'static class::Class> {
+    CLASSES.iter().copied().find(|class| class.name == name)
+}
+
+/// The class with this name, in capitals or not.
+pub fn class_named_any(name: &str) -> Option<&'static class::Class> {
+    CLASSES.iter().copied().find(|class| class.name.eq_ignore_ascii_case(name))
 }

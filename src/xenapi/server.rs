@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::catalogue::Catalogue;
 use super::context::Origin;
+use super::event::Hub;
 use super::failure::Failure;
 use super::message::Role;
 use super::refs::Refs;
 use super::session::{Session, Sessions};
+use super::task::collect::Collector;
 use crate::config::Config;
 use crate::ids::Ids;
 use crate::value::Str;
@@ -26,6 +28,8 @@ pub struct Server {
     ids: Ids,
     refs: Refs,
     sessions: Sessions,
+    events: Hub,
+    collector: Collector,
 }
 
 impl Server {
@@ -33,13 +37,22 @@ impl Server {
     pub fn new(service: Arc<Service>) -> Arc<Self> {
         let ids = service.config().seed.map_or_else(Ids::random, |seed| Ids::seeded(seed ^ OWN));
         let refs = Refs::new(ids.bits());
-        Arc::new(Self {
+        let server = Arc::new(Self {
             service,
             catalogue: Catalogue::new(),
             refs,
             ids,
             sessions: Sessions::default(),
-        })
+            events: Hub::default(),
+            collector: Collector::default(),
+        });
+        let weak = Arc::downgrade(&server);
+        server.service.subscriptions().listen(Box::new(move || {
+            if let Some(server) = weak.upgrade() {
+                server.events.on_commit(&server);
+            }
+        }));
+        server
     }
 
     /// The simulated server.
@@ -67,6 +80,16 @@ impl Server {
         &self.ids
     }
 
+    /// Who waits for events.
+    pub fn events(&self) -> &Hub {
+        &self.events
+    }
+
+    /// What hides tasks whose time is over.
+    pub(super) fn collector(&self) -> &Collector {
+        &self.collector
+    }
+
     /// Who is logged in.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
@@ -82,7 +105,7 @@ impl Server {
 
     /// Begins a session.
     pub(super) fn login(
-        &self,
+        self: &Arc<Self>,
         user: &str,
         password: &str,
         originator: &str,
@@ -98,6 +121,7 @@ impl Server {
             inner,
         ));
         self.sessions.add(session.clone());
+        self.watch_tasks();
         Ok(session)
     }
 

@@ -202,7 +202,11 @@ impl Ledger {
                 // Who came after the token and is gone was never there, and
                 // who is there again has only changed.
                 if gone.created <= since && !self.live.contains_key(mo) {
-                    events.push(Happened { kind: Kind::Del, version: *version, object: mo.clone() });
+                    events.push(Happened {
+                        kind: Kind::Del,
+                        version: *version,
+                        object: mo.clone(),
+                    });
                 }
             }
         }

@@ -82,7 +82,7 @@ fn weight(value: &Value) -> usize {
         Value::Map(entries) => entries.iter().map(|(key, value)| key.len() + weight(value)).sum(),
         _ => 0,
     };
-    std::mem::size_of::<Value>() + below
+    size_of::<Value>() + below
 }
 
 /// From now on events of these classes queue up, besides those of earlier calls.

@@ -16,7 +16,7 @@
 //! themselves are looked at one by one.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Place, after, is_visible};
 use crate::config::XenApi;
@@ -26,8 +26,6 @@ use crate::task::{TaskId, TaskRecord, TaskTable};
 use crate::value::{DateTime, Str, Value};
 use crate::xenapi::mark;
 use crate::xenapi::server::Server;
-
-use std::sync::Arc;
 
 /// What collections have hidden, committed together with the tasks.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +65,9 @@ pub(super) fn visible<'t>(
     let kept = collected.into_iter().flat_map(|collected| &collected.kept);
     // Those that ended later, or not at all, are among the others.
     let kept = kept.filter_map(|id| tasks.get(*id)).filter(|task| {
-        task.status().completed_at().is_some_and(|end| last.is_some_and(|last| (end, task.id) <= last))
+        task.status()
+            .completed_at()
+            .is_some_and(|end| last.is_some_and(|last| (end, task.id) <= last))
     });
     let mut all: Vec<_> = tasks.live().chain(ended).chain(kept).collect();
     all.retain(|task| is_visible(collected, task));
@@ -126,7 +126,7 @@ fn collect(tx: &mut Tx<'_>, limits: &XenApi, watched: bool) -> Result<(), Fault>
             }
         }
     }
-    next.kept.retain(|id| tx.task(*id).is_some());
+    next.kept = next.kept.iter().filter(|id| tx.task(**id).is_some()).copied().collect();
     let same = (next.last, &next.stale, next.kept.len())
         == (before.last, &before.stale, before.kept.len());
     if !same {

@@ -101,21 +101,16 @@ pub(super) const MESSAGES: &[Message] = &[
             Ok(Value::Map(records.collect()))
         },
     ),
-    Message::read(
-        "task.get_all_where",
-        EXPR,
-        Type::Set(&Type::Ref("task")),
-        |context, args| {
-            let view = context.view();
-            Ok(Value::texts(wanted(context, args)?.iter().map(|mo| view.reference(mo))))
-        },
-    ),
+    Message::read("task.get_all_where", EXPR, Type::Set(&Type::Ref("task")), |context, args| {
+        let view = context.view();
+        Ok(Value::texts(wanted(context, args)?.iter().map(|mo| view.reference(mo))))
+    }),
 ];
 
 fn wanted(context: &Context<'_>, args: &Args) -> Result<Vec<MoRef>, Failure> {
     let text = args.text(0);
-    let filter = Filter::parse(text)
-        .map_err(|error| Failure::invalid_value(text, &error.to_string()))?;
+    let filter =
+        Filter::parse(text).map_err(|error| Failure::invalid_value(text, &error.to_string()))?;
     if let Some(column) = filter.unknown_column(&CLASS) {
         return Err(Failure::internal_error(&format!("task has no field {column}")));
     }
