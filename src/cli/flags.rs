@@ -13,9 +13,10 @@ use super::control::ControlFlags;
 use super::events::EventFlags;
 use super::tasks::TaskFlags;
 use super::values::{self, MethodDelays, OptionalPort, Size, Span};
+use super::xenapi::XenApiFlags;
 use crate::config::{
     Access, ClockMode, Config, Delays, Direction, Export, Limits, ListenAddress, Log, LogFormat,
-    Login, Model, Tls, TraceSink, XenApi,
+    Login, Model, Tls, TraceSink,
 };
 
 /// The command line. Defaults are those of the library, so that both start the same server.
@@ -46,6 +47,8 @@ pub(super) struct Flags {
     events: EventFlags,
     #[command(flatten)]
     control: ControlFlags,
+    #[command(flatten)]
+    xenapi: XenApiFlags,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -93,10 +96,6 @@ struct Listening {
     #[arg(long, value_name = "PORT", default_value = "-1", allow_hyphen_values = true,
           value_parser = values::optional_port)]
     tunnel: OptionalPort,
-
-    /// Listen here for XenAPI, and serve it nowhere else (default: beside vSphere)
-    #[arg(long, value_name = "HOST:PORT")]
-    xenapi_listen: Option<ListenAddress>,
 
     /// Compress replies for clients that accept gzip
     #[arg(long, value_name = "BOOL", default_value_t = default().gzip, default_missing_value = "true",
@@ -329,6 +328,7 @@ impl Flags {
             tasks,
             events,
             control,
+            xenapi,
             limits,
             output,
             task: _,
@@ -370,7 +370,7 @@ impl Flags {
             seed: timing.seed,
             tasks: tasks.into(),
             events: events.into(),
-            xenapi: XenApi { listen: listening.xenapi_listen, ..XenApi::default() },
+            xenapi: xenapi.into(),
             control: control.into(),
             limits: limits.into(),
             export: if output.export == Path::new("-") {

@@ -9,6 +9,7 @@ mod log;
 mod ready;
 mod tasks;
 mod values;
+mod xenapi;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

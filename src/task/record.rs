@@ -221,16 +221,10 @@ impl TaskRecord {
         id: TaskId,
         root: Option<TaskId>,
         draft: TaskDraft,
-        extension: Option<Arc<BTreeMap<Str, Value>>>,
         status: Status,
     ) -> Self {
         let queued_at = status.queued_at();
-        Self { extension, status, ..Self::queued(id, root, draft, queued_at) }
-    }
-
-    /// What only single protocols know of the task.
-    pub(super) const fn extension(&self) -> Option<&Arc<BTreeMap<Str, Value>>> {
-        self.extension.as_ref()
+        Self { status, ..Self::queued(id, root, draft, queued_at) }
     }
 
     /// Its state, and everything that changes with it.

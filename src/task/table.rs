@@ -123,12 +123,14 @@ impl TaskTable {
         self.finished.iter().filter_map(|(_, id)| self.get(*id))
     }
 
-    /// Those of them whose end, and number, are in the range.
-    pub fn finished_in(
+    /// Those of them that come after a place in that order, which is a time and
+    /// a number.
+    pub fn finished_after(
         &self,
-        range: (Bound<(DateTime, TaskId)>, Bound<(DateTime, TaskId)>),
+        place: Option<(DateTime, TaskId)>,
     ) -> impl DoubleEndedIterator<Item = &Arc<TaskRecord>> {
-        self.finished.range(range).filter_map(|(_, id)| self.get(*id))
+        let first = place.map_or(Bound::Unbounded, Bound::Excluded);
+        self.finished.range((first, Bound::Unbounded)).filter_map(|(_, id)| self.get(*id))
     }
 
     /// How many tasks have ended and are remembered.

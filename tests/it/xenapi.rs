@@ -1,6 +1,6 @@
 //! XenAPI over the real wire.
 
-mod world;
+pub(crate) mod world;
 
 use serde_json::json;
 

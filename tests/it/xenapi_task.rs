@@ -5,8 +5,6 @@ mod messages;
 mod owners;
 mod sides;
 mod unchecked;
-#[path = "xenapi/world.rs"]
-mod world;
 
 use std::time::Duration;
 
@@ -16,7 +14,7 @@ use vimsim::fault::Fault;
 use vimsim::task::Operation;
 use vimsim::value::{MoRef, Str, Value};
 
-use world::World;
+use crate::xenapi::world::World;
 
 /// A session and its simulator.
 struct Client<'w> {

@@ -3,7 +3,6 @@
 //! A filter is asked of a whole segment at once: each field that it names
 //! takes rows away, and most segments are dismissed by a look at a few bytes.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -62,12 +61,12 @@ struct Cause {
     owner: Option<Str>,
 }
 
-/// What only some tasks have.
+/// What only some tasks have. What only one protocol knows of a task is not
+/// kept: it shows tasks no longer than they are in the table.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Rest {
     description: Option<Object>,
     cancel: Option<CancelRequest>,
-    extension: Option<Arc<BTreeMap<Str, Value>>>,
 }
 
 /// A number for each row, with the range they are in.
@@ -278,11 +277,8 @@ impl Segment {
             let known = self.errors.iter().rev().take(FAULTS).find(same).cloned();
             self.errors.set(row, known.unwrap_or_else(|| Arc::new(error.clone())));
         }
-        let rest = Rest {
-            description: status.description().cloned(),
-            cancel: status.cancel().cloned(),
-            extension: task.extension().cloned(),
-        };
+        let rest =
+            Rest { description: status.description().cloned(), cancel: status.cancel().cloned() };
         if rest != Rest::default() {
             self.rest.set(row, Box::new(rest));
         }
@@ -369,7 +365,7 @@ impl Segment {
             completed_at: self.completed.time(row)?,
         });
         let root = *self.roots.get(row)?;
-        Some(TaskRecord::ended(id(segment, row), root, draft, rest.extension, status))
+        Some(TaskRecord::ended(id(segment, row), root, draft, status))
     }
 
     /// The rows that match.

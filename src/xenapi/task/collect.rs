@@ -18,7 +18,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Place, after, is_visible};
+use super::is_visible;
 use crate::config::XenApi;
 use crate::engine::{Tx, Weight};
 use crate::fault::Fault;
@@ -26,6 +26,9 @@ use crate::task::{TaskId, TaskRecord, TaskTable};
 use crate::value::{DateTime, Str, Value};
 use crate::xenapi::mark;
 use crate::xenapi::server::Server;
+
+/// A place in the order in which tasks ended.
+type Place = (DateTime, TaskId);
 
 /// What collections have hidden, committed together with the tasks.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +64,7 @@ pub(super) fn visible<'t>(
     collected: Option<&Collected>,
 ) -> Vec<&'t Arc<TaskRecord>> {
     let last = collected.and_then(|collected| collected.last);
-    let ended = tasks.finished_in(after(last));
+    let ended = tasks.finished_after(last);
     let kept = collected.into_iter().flat_map(|collected| &collected.kept);
     // Those that ended later, or not at all, are among the others.
     let kept = kept.filter_map(|id| tasks.get(*id)).filter(|task| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{CANCELLED_BY, DOOMED, find};
-use crate::task::{Said, Standing, TaskRecord};
+use crate::task::{Said, Standing, TaskId, TaskRecord};
 use crate::value::{self, DateTime, MoRef, Str};
 use crate::xenapi::class::Field;
 use crate::xenapi::value::{Type, Value, write_xml};
@@ -65,7 +65,7 @@ pub(super) const FIELDS: &[Field] = &[
     .since("miami"),
     Field::new("subtask_of", Type::Ref("task"), |view, mo| {
         read(view, mo, |task| {
-            let parent = task.parent.map(|id| id.moref());
+            let parent = task.parent.map(TaskId::moref);
             let parent = parent.filter(|parent| find(view, parent).is_some());
             Value::String(view.reference_or_null(parent.as_ref()))
         })

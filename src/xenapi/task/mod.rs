@@ -28,14 +28,13 @@ pub mod collect;
 mod fields;
 mod messages;
 
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::class::Class;
 use super::mark;
 use super::view::View;
 use crate::engine::aside_in;
-use crate::task::{TaskId, TaskRecord};
+use crate::task::TaskRecord;
 use crate::value::MoRef;
 
 use self::collect::Collected;
@@ -89,12 +88,4 @@ fn objects(view: &View<'_>) -> Vec<MoRef> {
 fn all<'v>(view: &'v View<'_>) -> Vec<&'v Arc<TaskRecord>> {
     let Some(tasks) = view.tasks() else { return Vec::new() };
     collect::visible(tasks, aside_in::<Collected>(view.state()))
-}
-
-/// The number of a task from the time of whose end on others are collected.
-type Place = (crate::value::DateTime, TaskId);
-
-/// Everything after a place.
-fn after(place: Option<Place>) -> (Bound<Place>, Bound<Place>) {
-    (place.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }

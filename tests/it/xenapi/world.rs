@@ -8,24 +8,24 @@ use vimsim::{Config, Simulator};
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: String,
-    pub(super) body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
 }
 
 /// A simulator whose clock stands still.
-pub(super) struct World {
-    pub(super) simulator: Simulator,
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
     address: String,
 }
 
 impl World {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
     }
 
-    pub(super) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: ListenAddress { host: "127.0.0.1".to_owned(), port: 0 },
             tls: Tls::Off,
@@ -41,16 +41,16 @@ impl World {
         Self { simulator, address }
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.simulator.stop().await;
     }
 
     /// Sends a body and gives what comes back.
-    pub(super) async fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Reply {
         self.send("POST", path, "", body.as_ref()).await
     }
 
-    pub(super) async fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Reply {
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: vimsim\r\nConnection: close\r\n{headers}\
              Content-Length: {}\r\n\r\n",
@@ -77,7 +77,7 @@ impl World {
     }
 
     /// A call by JSON-RPC 2.0 with all its arguments.
-    pub(super) async fn raw(&self, method: &str, params: Json) -> Result<Json, Vec<String>> {
+    pub(crate) async fn raw(&self, method: &str, params: Json) -> Result<Json, Vec<String>> {
         let request = json!({ "jsonrpc": "2.0", "method": method, "params": params, "id": 7 });
         let reply = self.post("/jsonrpc", request.to_string()).await;
         assert_eq!((reply.status, reply.content_type.as_str()), (200, "application/json"));
@@ -93,7 +93,7 @@ impl World {
     }
 
     /// A call in a session.
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &self,
         session: &str,
         method: &str,
@@ -105,7 +105,7 @@ impl World {
     }
 
     /// Logs the administrator in.
-    pub(super) async fn login(&self) -> String {
+    pub(crate) async fn login(&self) -> String {
         let session = self.raw("session.login_with_password", json!(["root", "secret"])).await;
         session.expect("a session").as_str().expect("a reference").to_owned()
     }

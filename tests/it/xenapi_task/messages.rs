@@ -7,8 +7,8 @@ use vimsim::fault::Fault;
 use vimsim::value::{Str, Value};
 use vimsim::xenapi::classes;
 
-use super::world::World;
 use super::{Client, Work};
+use crate::xenapi::world::World;
 
 /// The names that the class must answer to, besides getters of fields.
 const MESSAGES: [&str; 18] = [
