@@ -121,6 +121,18 @@ impl Type {
         Version(TYPES.row(self.0).u8(28))
     }
 
+    /// This type, or the nearest one in its line of bases that `version` has.
+    #[must_use]
+    pub fn known_to(self, version: Version) -> Type {
+        let mut known = self;
+        while known.since() > version
+            && let Some(base) = known.base()
+        {
+            known = base;
+        }
+        known
+    }
+
     /// The XML namespace of the type.
     #[must_use]
     pub fn namespace(self) -> Namespace {

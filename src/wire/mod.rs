@@ -1,17 +1,21 @@
 //! The front ends: the only layer that knows HTTP, XML, JSON and status codes.
 //!
-//! - [`soap`]: the vSphere API as SOAP
+//! - [`soap`]: the vSphere API as SOAP; [`vijson`]: the same as JSON
 //! - [`xenapi`]: XenAPI as XML-RPC and JSON-RPC
 //! - [`control`]: the control API, under `/vimsim/v1`
 //! - [`faults`]: the one table that says how a fault travels
-//! - `session`: which session a request belongs to
+//! - `session`: which session a request belongs to; `caller`: who makes it
+//! - `scalar`: texts of the simple types
 //! - `status`: `/about` and `/debug/vars`
 
+mod caller;
 pub mod control;
 pub mod faults;
+mod scalar;
 mod session;
 pub mod soap;
 mod status;
+pub mod vijson;
 pub mod xenapi;
 
 use std::sync::Arc;
@@ -41,6 +45,11 @@ pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
         .route("/sdk/vimService", post(soap::http::serve).get(soap::schema::service))
         .route("/sdk/vimServiceVersions.xml", get(versions))
         .route("/sdk/{file}", get(soap::schema::file))
+        .route(
+            "/sdk/vim25/{release}/{kind}/{id}/{member}",
+            post(vijson::http::invoke).get(vijson::http::property),
+        )
+        .route("/api/vcenter/system", post(vijson::hello::serve))
         .route("/about", get(status::about))
         .route("/debug/vars", get(status::vars))
         .with_state(service.clone());

@@ -6,7 +6,12 @@ use axum::http::header::{COOKIE, HeaderMap};
 const NAME: &str = "vmware_soap_session";
 
 /// The header that VI/JSON clients use instead of a cookie.
-const HEADER: &str = "vmware-api-session-id";
+pub(super) const HEADER: &str = "vmware-api-session-id";
+
+/// The token in the header of its own, which VI/JSON clients send.
+pub(super) fn header_token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(HEADER)?.to_str().ok()
+}
 
 /// The token that a request carries. Clients send the cookie quoted or not,
 /// alone or among others, and pyVmomi sends back the whole `Set-Cookie` line.
@@ -19,7 +24,7 @@ pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
         .filter_map(|pair| pair.trim().strip_prefix(NAME)?.trim_start().strip_prefix('='))
         .map(|value| value.trim().trim_matches('"'))
         .find(|value| !value.is_empty());
-    cookie.or_else(|| headers.get(HEADER)?.to_str().ok())
+    cookie.or_else(|| header_token(headers))
 }
 
 /// The `Set-Cookie` line that hands `token` to the client; `Secure` keeps it

@@ -8,7 +8,8 @@
 //!
 //! A request is its body, which is sent to `POST /sdk` in a SOAP envelope
 //! with the conversation's cookie; or a line `# METHOD PATH`, under which the
-//! body is sent as it stands.
+//! body is sent as it stands. What `vmware-api-session-id` was told last is sent
+//! back likewise.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -42,8 +43,15 @@ async fn start() -> Simulator {
     Simulator::start(config).await.expect("the simulator starts")
 }
 
+/// What a client has to show again.
+#[derive(Default)]
+struct Shown {
+    cookie: String,
+    session: String,
+}
+
 /// Sends one request and gives status line, content type, cookie and body.
-async fn exchange(address: &str, request: &str, cookie: &mut String) -> String {
+async fn exchange(address: &str, request: &str, own: &mut Shown) -> String {
     let (method, path, body) = match request.strip_prefix("# ") {
         Some(rest) => {
             let (line, body) = rest.split_once('\n').unwrap_or((rest, ""));
@@ -54,8 +62,10 @@ async fn exchange(address: &str, request: &str, cookie: &mut String) -> String {
     };
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: vimsim\r\nContent-Type: text/xml\r\n\
-         SOAPAction: \"urn:vim25/8.0.3.0\"\r\nUser-Agent: golden\r\nCookie: {cookie}\r\n\
-         Connection: close\r\nContent-Length: {}\r\n\r\n",
+         SOAPAction: \"urn:vim25/8.0.3.0\"\r\nUser-Agent: golden\r\nCookie: {}\r\n\
+         {}Connection: close\r\nContent-Length: {}\r\n\r\n",
+        own.cookie,
+        own.session,
         body.len()
     );
     let mut stream = TcpStream::connect(address).await.expect("a connection");
@@ -71,12 +81,16 @@ async fn exchange(address: &str, request: &str, cookie: &mut String) -> String {
     let mut shown = String::new();
     for (number, line) in head.lines().enumerate() {
         let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        if number == 0 || name == "content-type" || name == "set-cookie" || name == "allow" {
+        let told = ["content-type", "set-cookie", "allow", "vmware-api-session-id"];
+        if number == 0 || told.contains(&name.as_str()) {
             let _ = writeln!(shown, "{line}");
         }
         if name == "set-cookie" {
             // All of it goes back, as pyVmomi does it.
-            *cookie = line[name.len() + 1..].trim().to_owned();
+            own.cookie = line[name.len() + 1..].trim().to_owned();
+        }
+        if name == "vmware-api-session-id" {
+            own.session = format!("{line}\r\n");
         }
     }
     format!("{shown}\n{body}\n")
@@ -93,11 +107,11 @@ async fn converse(name: &str) {
         .collect();
     requests.sort();
     assert!(!requests.is_empty(), "{name} is empty");
-    let mut cookie = String::new();
+    let mut own = Shown::default();
     let mut wrong = String::new();
     for path in requests {
         let request = fs::read_to_string(&path).expect("a request");
-        let reply = exchange(address, &request, &mut cookie).await;
+        let reply = exchange(address, &request, &mut own).await;
         let expected = path.with_extension("reply");
         if std::env::var("VIMSIM_GOLDEN").is_ok_and(|mode| mode == "write") {
             fs::write(&expected, &reply).expect("the reply is written");
@@ -122,6 +136,11 @@ async fn task() {
 }
 
 #[tokio::test]
+async fn vijson() {
+    converse("vijson").await;
+}
+
+#[tokio::test]
 async fn bad() {
     converse("bad").await;
 }
@@ -130,15 +149,15 @@ async fn bad() {
 async fn a_bad_request_leaves_the_server_as_it_was() {
     let simulator = start().await;
     let address = simulator.url().trim_start_matches("http://").trim_end_matches("/sdk");
-    let mut cookie = String::new();
+    let mut own = Shown::default();
     let login = fs::read_to_string(folder().join("bad/01-login.request")).expect("the login");
-    exchange(address, &login, &mut cookie).await;
+    exchange(address, &login, &mut own).await;
     let before = simulator.service().engine().snapshot().version();
     for request in fs::read_dir(folder().join("bad")).expect("the folder").flatten() {
         let name = request.file_name();
         if name != "01-login.request" && name.to_string_lossy().ends_with(".request") {
             let request = fs::read_to_string(request.path()).expect("a request");
-            exchange(address, &request, &mut cookie).await;
+            exchange(address, &request, &mut own).await;
         }
     }
     assert_eq!(simulator.service().engine().snapshot().version(), before);

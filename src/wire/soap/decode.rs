@@ -6,9 +6,9 @@
 
 use super::error::{DecodeError, Frame, Problem, Result, at};
 use super::reader::{Attrs, Ns, Reader, Tag};
-use super::scalar;
 use crate::schema::{Field, Kind, Primitive, Type, Version, ty};
 use crate::value::{Array, EnumValue, MoRef, Object, Value};
+use crate::wire::scalar;
 
 /// Reads values from a stream of elements.
 pub(super) struct Decoder<'a> {
@@ -308,7 +308,7 @@ fn narrow(named: Type, declared: Type) -> Option<Type> {
 }
 
 /// Whether a request of `version` must have the field.
-pub(super) fn is_demanded(field: Field, version: Version) -> bool {
+pub(in crate::wire) fn is_demanded(field: Field, version: Version) -> bool {
     !field.is_optional() && !field.is_array() && field.since() <= version
 }
 

@@ -5,9 +5,9 @@
 //! is left out, or sent as the base type that it does know.
 
 use super::decode::item_name;
-use super::scalar;
 use crate::schema::{Field, Namespace, Type, Version, ty};
 use crate::value::{Array, EnumValue, MoRef, Object, Value};
+use crate::wire::scalar;
 
 /// Writes values for a client of one version.
 pub(super) struct Encoder<'o> {
@@ -48,13 +48,7 @@ impl<'o> Encoder<'o> {
 
     /// The type nearest to `ty` in its line of bases that the client knows.
     pub(super) fn known(&self, ty: Type) -> Type {
-        let mut known = ty;
-        while known.since() > self.version
-            && let Some(base) = known.base()
-        {
-            known = base;
-        }
-        known
+        ty.known_to(self.version)
     }
 
     /// Writes one element; `open` and `close` are its tags.

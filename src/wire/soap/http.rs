@@ -1,12 +1,12 @@
 //! SOAP over HTTP: `POST /sdk`.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 
 use super::{Limits, decode_request, encode_fault, encode_response};
@@ -15,7 +15,8 @@ use crate::connection::Peer;
 use crate::fault::Fault;
 use crate::schema::{Method, Version, method};
 use crate::value::{Str, Value};
-use crate::vsphere::{Call, Caller, Service};
+use crate::vsphere::{Call, Service};
+use crate::wire::caller::caller;
 use crate::wire::faults::on_wire;
 use crate::wire::session;
 
@@ -46,29 +47,14 @@ pub(crate) async fn serve(
             return reply(&service, None, Version::NEWEST, &Err(error.into()), None);
         }
     };
-    let token = session::token(&headers).or(request.header.session_cookie.as_deref());
-    let call = Call {
-        this: request.this,
-        method: request.method,
-        args: request.args,
-        caller: Caller {
-            session: token.and_then(|token| service.session(token)),
-            version: request.version,
-            address: peer
-                .as_ref()
-                .map_or_else(Str::new, |Extension(peer)| Str::from(peer.address.ip().to_string())),
-            user_agent: headers
-                .get(USER_AGENT)
-                .and_then(|value| value.to_str().ok())
-                .map_or_else(Str::new, Str::from),
-            operation_id: request.header.operation_id,
-            activation_id: request.header.activation_id,
-            change_tag: request.header.change_tag,
-            has_certificate: peer.is_some_and(|Extension(peer)| peer.certificate.is_some()),
-            has_token: request.header.has_token,
-            began: OnceLock::new(),
-        },
-    };
+    let header = request.header;
+    let token = session::token(&headers).or(header.session_cookie.as_deref());
+    let mut caller = caller(&service, peer.as_deref(), &headers, token, request.version);
+    caller.operation_id = header.operation_id;
+    caller.activation_id = header.activation_id;
+    caller.change_tag = header.change_tag;
+    caller.has_token = header.has_token;
+    let call = Call { this: request.this, method: request.method, args: request.args, caller };
     let answer = service.call(&call).await;
     let cookie = cookie(&service, &call, answer.is_err());
     reply(&service, Some(call.method), call.caller.version, &answer, cookie)

@@ -11,10 +11,9 @@
 //! - [`reader`]: the stream of elements, with namespaces and limits
 //! - [`error`]: what is wrong with a request, and where
 //! - [`encode`]: values, [`envelope`]: requests, responses, faults
-//! - [`scalar`]: texts of the simple types
 //! - `saved`: inventories in files; `http`: `POST /sdk`; `schema`: the WSDL files and the list of versions
 
-mod decode;
+pub(in crate::wire) mod decode;
 mod encode;
 mod envelope;
 mod error;
@@ -22,7 +21,6 @@ pub(crate) mod http;
 mod reader;
 mod request;
 pub(crate) mod saved;
-mod scalar;
 pub(crate) mod schema;
 
 pub use envelope::{encode_fault, encode_request, encode_response};

@@ -1,8 +1,7 @@
-//! The texts of the simple types, in both directions.
+//! The texts of the simple types, in both directions; XML schema's are JSON's as well.
 
 use std::io::Write;
 
-use super::reader::is_space;
 use crate::schema::Primitive;
 use crate::value::{Binary, DateTime, Str, Value};
 
@@ -124,7 +123,7 @@ pub(super) fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
 pub(super) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut held, mut padding) = (0_u32, 0_u32, 0_u32);
-    for byte in text.iter().copied().filter(|b| !is_space(*b)) {
+    for byte in text.iter().copied().filter(|b| !b.is_ascii_whitespace()) {
         let digit = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
