@@ -25,7 +25,7 @@ use crate::config::{
     name = "vimsim",
     version,
     about = "A stand-in for vCenter and ESXi that speaks the real wire protocols",
-    override_usage = "vimsim [FLAGS]\n       vimsim uuidgen | version",
+    override_usage = "vimsim [FLAGS]\n       vimsim uuidgen | version | ctl …",
     args_override_self = true,
     disable_help_subcommand = true
 )]
@@ -59,12 +59,14 @@ pub(super) struct Flags {
 }
 
 /// What the program can do besides serving.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(super) enum Task {
     /// Print a random UUID
     Uuidgen,
     /// Print the version
     Version,
+    /// Direct a server that runs: its tasks, its time; see `vimsim ctl --help`
+    Ctl(Box<super::ctl::Ctl>),
 }
 
 fn default() -> Config {

@@ -2,6 +2,7 @@
 
 mod argv;
 mod control;
+mod ctl;
 mod events;
 mod flags;
 mod help;
@@ -15,6 +16,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
+
+pub use ctl::Ctl;
 
 use crate::config::Config;
 use crate::simulator::{Bound, StartError};
@@ -32,6 +35,8 @@ pub enum Invocation {
     Uuidgen,
     /// Print the version.
     Version,
+    /// Direct a server that runs.
+    Ctl(Box<Ctl>),
 }
 
 /// Reads a command line, the program's name first. An error is printed and carries the exit
@@ -47,6 +52,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     Ok(match flags.task {
         Some(flags::Task::Uuidgen) => Invocation::Uuidgen,
         Some(flags::Task::Version) => Invocation::Version,
+        Some(flags::Task::Ctl(ctl)) => Invocation::Ctl(ctl),
         None => Invocation::Serve(Box::new(flags.into_config()?)),
     })
 }
@@ -64,6 +70,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             println!("vimsim {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
+        Ok(Invocation::Ctl(ctl)) => ctl::run(&ctl),
         Err(error) => {
             // There is nothing to be done when even this cannot be printed.
             let _ = error.print();

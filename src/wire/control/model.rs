@@ -329,6 +329,11 @@ pub struct Counters {
     pub unsupported: BTreeMap<String, u64>,
 }
 
+/// The duration that a text means, or what was expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text)
+}
+
 /// A duration: ISO 8601, or numbers with units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span(pub Duration);
