@@ -1,7 +1,6 @@
 //! Tables for people: columns without lines, as govc and kubectl print them.
 
-use comfy_table::Table;
-use comfy_table::style::presets;
+use comfy_table::{Table, presets};
 
 /// A table with these columns and rows.
 pub(super) fn render(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {

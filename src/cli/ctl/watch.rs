@@ -32,7 +32,7 @@ pub(super) fn run(client: &Client, out: Output, path: &str) -> Result<Option<Tas
             Ok(stream) => stream,
             Err(CtlError::Unreachable(_)) if last_id.is_some() && failures < ATTEMPTS => {
                 failures += 1;
-                thread::sleep(PAUSE);
+                pause();
                 continue;
             }
             Err(error) => return Err(error),
@@ -54,8 +54,14 @@ pub(super) fn run(client: &Client, out: Output, path: &str) -> Result<Option<Tas
         if failures > ATTEMPTS {
             return Err(CtlError::Unreachable("the server ends the watch".to_owned()));
         }
-        thread::sleep(PAUSE);
+        pause();
     }
+}
+
+/// Gives a server that went away time to come back.
+#[allow(clippy::disallowed_methods, reason = "a client that polls nothing but for a connection")]
+fn pause() {
+    thread::sleep(PAUSE);
 }
 
 /// Where tasks are shown.
