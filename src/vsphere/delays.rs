@@ -64,6 +64,11 @@ impl Delays {
         self.spread(self.named(&[short, method.vmodl()]).unwrap_or(self.all), ids)
     }
 
+    /// How long something runs that is no method of vSphere.
+    pub(super) fn of(&self, name: &str, ids: &Ids) -> Duration {
+        self.spread(self.named(&[name]).unwrap_or(self.all), ids)
+    }
+
     fn spread(&self, delay: Duration, ids: &Ids) -> Duration {
         ids.jitter(delay, self.jitter)
     }

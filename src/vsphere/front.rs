@@ -61,6 +61,26 @@ impl Service {
         }
     }
 
+    /// As [`Service::plan`] of `PowerOffVM_Task`, for a machine that runs and
+    /// for one that is suspended, whose memory is thrown away.
+    pub fn plan_switch_off(&self, call: &Call) -> Result<(TaskSpec, Box<dyn Job>), Fault> {
+        self.admit(call)?;
+        Ok(self.prepare(call, vm::power::switch_off(call)))
+    }
+
+    /// Fails unless the user of a session has a privilege on an object.
+    pub fn demand(&self, session: &Session, mo: &MoRef, privilege: &str) -> Result<(), Fault> {
+        match self.access(session, &self.engine().snapshot()) {
+            Some(access) if !access.may(mo, privilege) => Err(Fault::no_permission(mo, privilege)),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long a task runs that does something of another product's API.
+    pub fn duration_of(&self, name: &str) -> Duration {
+        self.delays().of(name, self.ids())
+    }
+
     /// Waits until a task has ended, and gives it as it is then; nothing if
     /// there is none.
     pub async fn until_ended(&self, task: &MoRef) -> Option<Arc<TaskRecord>> {

@@ -262,6 +262,10 @@ impl Service {
         Some(Access::new(rights, state.clone()))
     }
 
+    pub(super) fn delays(&self) -> &Delays {
+        &self.delays
+    }
+
     /// What begins by itself.
     pub(super) fn schedules(&self) -> &Schedules {
         &self.schedules

@@ -163,6 +163,11 @@ impl Failure {
         } else if kind(ty::TaskInProgress) {
             let [_, task] = referred("task");
             Self::new("OTHER_OPERATION_IN_PROGRESS", [Str::new(), Str::new(), Str::new(), task])
+        } else if kind(ty::NoCompatibleHost) || kind(ty::HostNotConnected) {
+            Self::no_hosts_available()
+        } else if kind(ty::DuplicateName) || kind(ty::InvalidName) {
+            // The one thing that XenAPI lets clients do and vSphere does not.
+            Self::invalid_value("name_label", fault.message())
         } else if kind(ty::RequestCanceled) {
             Self::new("TASK_CANCELLED", [""; 0])
         } else if kind(ty::NoPermission) {

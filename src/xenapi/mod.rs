@@ -18,6 +18,7 @@
 //! - [`message`], [`class`]: how calls and objects are described; [`catalogue`] joins them
 //! - [`dispatch`]: from a request to its answer; [`context`]: who calls
 //! - [`view`]: one state of everything; [`refs`]: references and UUIDs
+//! - [`own`]: what only XenAPI knows of objects; [`power`]: power states
 //! - [`work`]: tasks that do what a message asks for; [`mark`]: what only XenAPI knows of a task
 //! - one file or folder for each class
 //!
@@ -32,8 +33,11 @@ pub mod dispatch;
 pub mod event;
 pub mod failure;
 pub mod filter;
+mod host;
 pub mod mark;
 pub mod message;
+pub mod own;
+mod pool;
 pub mod power;
 pub mod refs;
 pub mod server;
@@ -41,6 +45,7 @@ pub mod session;
 pub mod task;
 pub mod value;
 pub mod view;
+pub mod vm;
 pub mod work;
 
 pub use context::{Context, Origin};
@@ -52,7 +57,14 @@ pub use value::Value;
 use crate::schema::{self, ty};
 
 /// All classes.
-static CLASSES: &[&class::Class] = &[&event::CLASS, &session::CLASS, &task::CLASS];
+static CLASSES: &[&class::Class] = &[
+    &event::CLASS,
+    &host::CLASS,
+    &pool::CLASS,
+    &session::CLASS,
+    &task::CLASS,
+    &vm::CLASS,
+];
 
 /// All classes that are served.
 pub fn classes() -> &'static [&'static class::Class] {

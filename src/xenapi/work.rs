@@ -10,6 +10,7 @@ use super::value::Value;
 use super::view::View;
 use crate::engine::{Busy, Job, TaskSpec, Tx};
 use crate::fault::Fault;
+use crate::schema::ty;
 use crate::task::{Command, End, Operation, Outcome, Reason, State, TaskId, TaskRecord};
 use crate::value::{self, MoRef, Str};
 
@@ -134,10 +135,29 @@ pub fn failure(view: &View<'_>, task: &TaskRecord) -> Failure {
     match task.status().error() {
         Some(fault) => {
             let refs = view.server().refs();
-            Failure::of(fault, &|mo| (super::class_of(mo.ty()), refs.reference(mo)))
+            let failure = Failure::of(fault, &|mo| (super::class_of(mo.ty()), refs.reference(mo)));
+            about(view, task, fault, failure)
         }
         None => Failure::internal_error("The task failed without saying why."),
     }
+}
+
+/// Adds to a failure what the object of its task tells.
+fn about(view: &View<'_>, task: &TaskRecord, fault: &Fault, failure: Failure) -> Failure {
+    let Some(entity) = &task.entity else { return failure };
+    let (class, reference) = (super::class_of(entity.ty()), view.reference(entity));
+    if fault.is_a(ty::TaskInProgress) {
+        let holder = fault.object().field("task").and_then(value::Value::as_moref);
+        if let Some((operation, task)) = holder.and_then(|mo| super::vm::holder(view, mo)) {
+            return Failure::other_operation(class, &reference, operation, &task);
+        }
+    }
+    if fault.is_a(ty::InvalidPowerState)
+        && let [_, expected, actual] = failure.params.as_slice()
+    {
+        return Failure::bad_power_state(&reference, expected, actual);
+    }
+    failure
 }
 
 /// A value of the schema as XenAPI tells it: references as its own, what has a

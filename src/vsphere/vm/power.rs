@@ -231,6 +231,41 @@ impl Job for Leave {
     }
 }
 
+/// Switches off a machine that runs, or throws away the memory of one that is
+/// suspended.
+pub(in crate::vsphere) fn switch_off(call: &Call) -> Operation {
+    Operation::new(SwitchOff(Leave::off(call.this.clone())))
+}
+
+#[derive(Debug)]
+struct SwitchOff(Leave);
+
+impl Job for SwitchOff {
+    fn begin(&mut self, tx: &mut Tx<'_>, task: &TaskContext<'_>) -> Result<(), Fault> {
+        if state::power(tx, &self.0.vm) != SUSPENDED {
+            return self.0.begin(tx, task);
+        }
+        events::post(tx, &self.0.vm, object!(VmStoppingEvent {}));
+        Ok(())
+    }
+
+    fn complete(
+        &mut self,
+        tx: &mut Tx<'_>,
+        task: &TaskContext<'_>,
+    ) -> Result<Option<Value>, Fault> {
+        if state::power(tx, &self.0.vm) != SUSPENDED {
+            return self.0.complete(tx, task);
+        }
+        leave(tx, &self.0.vm, OFF)?;
+        Ok(None)
+    }
+
+    fn stopped(&self, tx: &mut Tx<'_>, fault: &Fault) {
+        self.0.stopped(tx, fault);
+    }
+}
+
 fn shut_down_guest(service: &Service, call: &Call) -> Answer {
     ask_guest(service, call, OFF)
 }
