@@ -24,4 +24,5 @@ mod soap_codec;
 mod tidy;
 mod vijson;
 mod xenapi;
+mod xenapi_event;
 mod xenapi_task;
