@@ -4,6 +4,7 @@
 //! nothing else of this layer. Each managed object type has a file (or a
 //! folder) with a table of its methods; [`dispatch`] joins the tables.
 
+mod alarm;
 pub mod authorization;
 pub mod call;
 mod cluster;
@@ -26,6 +27,7 @@ mod front;
 mod history;
 mod host;
 mod left_files;
+mod license;
 mod managed_entity;
 pub mod model;
 mod names;
@@ -59,6 +61,7 @@ pub use source::SessionSource;
 
 /// The methods of every managed object type.
 const METHODS: &[&[dispatch::Entry]] = &[
+    alarm::METHODS,
     authorization::METHODS,
     cluster::configuration::METHODS,
     cluster::create::METHODS,
@@ -80,6 +83,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     host::joining::METHODS,
     host::maintenance::METHODS,
     host::services::METHODS,
+    license::METHODS,
     managed_entity::METHODS,
     network::lookup::METHODS,
     network::portgroup::METHODS,
@@ -97,6 +101,8 @@ const METHODS: &[&[dispatch::Entry]] = &[
     virtual_app::METHODS,
     vm::clone::METHODS,
     vm::create::METHODS,
+    vm::customize::METHODS,
+    vm::instant_clone::METHODS,
     vm::power::METHODS,
     vm::reconfigure::METHODS,
     vm::registration::METHODS,

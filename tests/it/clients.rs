@@ -169,6 +169,11 @@ mod govc {
     }
 
     #[test]
+    fn guests() {
+        go("TestGovc/guests", &[]);
+    }
+
+    #[test]
     fn network() {
         go("TestGovc/network", &[]);
     }

@@ -180,6 +180,7 @@ impl Job for CloneApp {
                 host: self.host.clone(),
                 spec,
                 start: self.start.clone(),
+                instant: false,
             };
             tx.submit(below, Box::new(job))?;
         }

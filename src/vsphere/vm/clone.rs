@@ -4,8 +4,8 @@
 //! copy and after its end, as vCenter does it: who has waited for the copy may
 //! see it off for a moment, and a start that fails does not fail the copy.
 //!
-//! A customization of the guest is accepted and changes nothing: vimsim has no
-//! guests that could run it.
+//! A customization of the guest waits for its first start; see
+//! [`super::customize`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::devices::Machine;
 use super::disks::{invalid_datastore, no_disk_space, taken_at_once};
 use super::relocate::locators;
 use super::seats::{at, text};
-use super::{power, registry, spec, state};
+use super::{customize, power, registry, spec, state};
 use crate::engine::{Job, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -84,6 +84,7 @@ fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
         host: host.cloned(),
         spec: spec.clone(),
         start: power::start(service, call),
+        instant: false,
     };
     Ok(Operation::new(job).shared().cancelable())
 }
@@ -107,11 +108,18 @@ pub(in crate::vsphere) struct Clone {
     pub(in crate::vsphere) spec: Object,
     /// What the task looks like that starts the copy, if it is to run.
     pub(in crate::vsphere) start: TaskSpec,
+    /// Whether the copy runs from the beginning, as its source does.
+    pub(in crate::vsphere) instant: bool,
 }
 
 impl Clone {
     fn flag(&self, path: &StaticPath) -> bool {
         at(&self.spec, path).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// How the guest of the copy is to be customized.
+    fn customization(&self) -> Option<&Object> {
+        at(&self.spec, path!(VirtualMachineCloneSpec, "customization"))?.as_object()
     }
 
     /// Whether a machine is made from a template.
@@ -344,7 +352,13 @@ impl Clone {
 impl Job for Clone {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
         state::refuse_busy(tx, &self.source)?;
+        if self.instant {
+            state::require_power(tx, &self.source, state::ON)?;
+        }
         let plan = self.plan(tx)?;
+        if let Some(spec) = self.customization() {
+            customize::check(spec, &plan.config)?;
+        }
         // What is deployed is told of itself, once it is there.
         if !self.deploys(tx) {
             let (folder, host) =
@@ -379,7 +393,15 @@ impl Job for Clone {
             object!(VmClonedEvent { sourceVm: source })
         };
         events::post(tx, &vm, made);
-        if is_machine && self.flag(path!(VirtualMachineCloneSpec, "powerOn")) {
+        if let Some(spec) = self.customization().filter(|_| is_machine) {
+            customize::put(tx, &vm, spec)?;
+        }
+        if self.instant {
+            state::require_power(tx, &self.source, state::ON)?;
+            let now = tx.now();
+            model::vm::set_power(tx, &vm, state::ON, None, now)?;
+            events::post(tx, &vm, object!(VmPoweredOnEvent {}));
+        } else if is_machine && self.flag(path!(VirtualMachineCloneSpec, "powerOn")) {
             // The copy is there whether it can be started or not.
             let mut start = self.start.clone().on(vm.clone());
             start.parent = Some(task.id);

@@ -3,9 +3,11 @@
 mod cards;
 pub(super) mod clone;
 pub(super) mod create;
+pub(super) mod customize;
 mod devices;
 mod disk_chain;
 mod disks;
+pub(super) mod instant_clone;
 pub(super) mod power;
 pub(super) mod reconfigure;
 pub(super) mod registration;

@@ -153,6 +153,7 @@ impl Job for PowerOn {
         let on =
             if by_drs { object!(DrsVmPoweredOnEvent {}) } else { object!(VmPoweredOnEvent {}) };
         events::post(tx, &self.vm, on);
+        super::customize::started(tx, &self.vm)?;
         Ok(None)
     }
 

@@ -6,6 +6,7 @@ use crate::inventory::Read;
 use crate::path;
 use crate::schema::ty;
 use crate::value::{DateTime, MoRef, Object};
+use crate::vsphere::alarm;
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::model::Catalog;
 use crate::vsphere::{model, placement, scheduled};
@@ -71,6 +72,10 @@ pub(in crate::vsphere) fn remove(tx: &mut Tx<'_>, vm: &MoRef) -> Result<(), Faul
         tx.remove(&snapshot);
     }
     scheduled::forget(tx, |mo| mo == vm)?;
+    tx.remove(&super::customize::kept(vm));
+    for alarm in alarm::declared(tx, vm) {
+        tx.remove(&alarm);
+    }
     model::vm::remove(tx, vm)
 }
 
