@@ -262,3 +262,44 @@ class Maintenance(LoggedIn):
             WaitForTask(host.EnterMaintenanceMode_Task(0))
         wait(host.ExitMaintenanceMode_Task(0))
         self.assertFalse(host.runtime.inMaintenanceMode)
+
+
+class Guest(LoggedIn):
+    def test_customized_when_it_starts(self):
+        vm = self.clone("customized")
+        identity = vim.vm.customization.LinuxPrep(
+            hostName=vim.vm.customization.FixedName(name="web"), domain="example.org"
+        )
+        settings = vim.vm.customization.IPSettings(
+            ip=vim.vm.customization.FixedIp(ipAddress="10.0.0.7"), subnetMask="255.0.0.0"
+        )
+        spec = vim.vm.customization.Specification(
+            identity=identity,
+            globalIPSettings=vim.vm.customization.GlobalIPSettings(),
+            nicSettingMap=[vim.vm.customization.AdapterMapping(adapter=settings)],
+        )
+        vm.CheckCustomizationSpec(spec)
+        wait(vm.CustomizeVM_Task(spec))
+        with self.assertRaises(vim.fault.CustomizationPending):
+            WaitForTask(vm.CustomizeVM_Task(spec))
+        wait(vm.PowerOnVM_Task())
+        self.assertEqual((vm.guest.hostName, vm.guest.ipAddress), ("web", "10.0.0.7"))
+        self.assertTrue(vm.AcquireTicket("webmks").url.startswith("wss://"))
+
+
+class Alarms(LoggedIn):
+    def test_declared_and_removed(self):
+        vm, manager = self.find(VM, "DC0_H0_VM0"), self.content.alarmManager
+        state = vim.alarm.StateAlarmExpression(
+            operator=vim.alarm.StateAlarmExpression.StateOperator.isEqual,
+            type=VM,
+            statePath="runtime.powerState",
+            red="poweredOff",
+        )
+        spec = vim.alarm.AlarmSpec(name="off", description="is off", enabled=True, expression=state)
+        alarm = manager.CreateAlarm(vm, spec)
+        self.assertEqual(list(manager.GetAlarm(vm)), [alarm])
+        self.assertEqual((alarm.info.name, alarm.info.entity), ("off", vm))
+        self.assertEqual(vm.declaredAlarmState[0].alarm, alarm)
+        alarm.RemoveAlarm()
+        self.assertEqual(len(manager.GetAlarm(vm)), 0)
