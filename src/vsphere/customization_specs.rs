@@ -16,6 +16,7 @@ pub(super) const METHODS: &[Entry] = &[
     (ty::CustomizationSpecManager, method::DoesCustomizationSpecExist, Handler::Now(exists)),
     (ty::CustomizationSpecManager, method::GetCustomizationSpec, Handler::Now(get)),
     (ty::CustomizationSpecManager, method::CreateCustomizationSpec, Handler::Now(create)),
+    (ty::CustomizationSpecManager, method::OverwriteCustomizationSpec, Handler::Now(overwrite)),
     (ty::CustomizationSpecManager, method::DeleteCustomizationSpec, Handler::Now(delete)),
 ];
 
@@ -63,6 +64,48 @@ fn create(service: &Service, call: &Call) -> Answer {
         tx.set(&call.this, path!(CustomizationSpecManager, "info"), all)?;
         tx.insert(kept(name), item);
         Ok(())
+    })?;
+    Ok(None)
+}
+
+/// A specification takes the place of the one with its name. It must be as new
+/// as that, if it says how new it is.
+fn overwrite(service: &Service, call: &Call) -> Answer {
+    let item = call.required(arg!(OverwriteCustomizationSpec.item))?.as_object();
+    let item = item.ok_or_else(|| Fault::invalid_argument("item"))?;
+    let text = |item: &crate::value::Object, path| -> String {
+        item.at(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let name = text(item, path!(CustomizationSpecItem, "info.name"));
+    let version = path!(CustomizationSpecItem, "info.changeVersion");
+    service.commit(call, |tx| {
+        let held = tx.get(&kept(&name)).cloned().ok_or_else(|| not_found(&name))?;
+        let asked = text(item, version);
+        if !asked.is_empty() && asked != text(&held, version) {
+            return Err(Fault::of(
+                ty::ConcurrentAccess,
+                "The customization specification has been changed by someone else.",
+            ));
+        }
+        let number = text(&held, version).parse::<u64>().unwrap_or_default().saturating_add(1);
+        let set = |item: &crate::value::Object, path, value: Value| {
+            item.with_at(path, value).map_err(|error| Fault::system_error(&error.to_string()))
+        };
+        let now = tx.now();
+        let item = set(item, path!(CustomizationSpecItem, "info.lastUpdateTime"), now.into())?;
+        let item = set(&item, version, number.to_string().into())?;
+        let info = item.at(path!(CustomizationSpecItem, "info")).cloned();
+        let held = tx.at(&call.this, path!(CustomizationSpecManager, "info")).map(Value::items);
+        let all = held.unwrap_or_default().iter().map(|it| {
+            let of = it.as_object().and_then(|it| it.at(path!(CustomizationSpecInfo, "name")));
+            match &info {
+                Some(info) if of.and_then(Value::as_str) == Some(&name) => info.clone(),
+                _ => it.clone(),
+            }
+        });
+        let all = Array::new(ty::CustomizationSpecInfo, all.collect());
+        tx.set(&call.this, path!(CustomizationSpecManager, "info"), all)?;
+        tx.replace(&kept(&name), item)
     })?;
     Ok(None)
 }

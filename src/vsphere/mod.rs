@@ -83,6 +83,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     host::joining::METHODS,
     host::maintenance::METHODS,
     host::services::METHODS,
+    host::settings::METHODS,
     license::METHODS,
     managed_entity::METHODS,
     network::lookup::METHODS,

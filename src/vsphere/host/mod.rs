@@ -4,3 +4,4 @@ pub(super) mod connection;
 pub(super) mod joining;
 pub(super) mod maintenance;
 pub(super) mod services;
+pub(super) mod settings;

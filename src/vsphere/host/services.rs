@@ -1,7 +1,6 @@
 //! `HostServiceSystem` and `HostDateTimeSystem`: the services that run on a
 //! host, and its clock.
 
-use crate::engine::Tx;
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::path;
@@ -105,8 +104,9 @@ fn change(
     Ok(None)
 }
 
-fn check_connected(tx: &Tx<'_>, host: &MoRef) -> Result<(), Fault> {
-    match tx.text(host, path!(HostSystem, "runtime.connectionState")) {
+/// Fails while a host is not in touch with its server.
+pub(super) fn check_connected(state: &(impl Read + ?Sized), host: &MoRef) -> Result<(), Fault> {
+    match state.text(host, path!(HostSystem, "runtime.connectionState")) {
         "connected" => Ok(()),
         _ => Err(Fault::of(
             ty::HostNotConnected,

@@ -12,9 +12,11 @@ pub(super) mod switch;
 use crate::engine::Tx;
 use crate::fault::Fault;
 use crate::inventory::Read;
+use crate::path;
 use crate::schema::{StaticPath, ty};
 use crate::value::object::fits;
 use crate::value::{MoRef, Object, ObjectBuilder, Value};
+use crate::vsphere::placement;
 
 /// Takes over what `spec` says under the names of `next`, but for `special`.
 /// What it leaves out stays, at every depth.
@@ -61,6 +63,14 @@ fn next_version(
         ));
     }
     Ok(held.parse::<u64>().unwrap_or_default().saturating_add(1).to_string())
+}
+
+/// A new port group is one of its datacenter's networks.
+fn enlist(tx: &mut Tx<'_>, group: &MoRef) -> Result<(), Fault> {
+    match placement::datacenter(tx, group) {
+        Some(datacenter) => tx.push_ref(&datacenter, path!(Datacenter, "network"), group),
+        None => Ok(()),
+    }
 }
 
 /// The text that a field of a specification holds.

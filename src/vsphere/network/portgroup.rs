@@ -1,7 +1,7 @@
 //! `AddDVPortgroup_Task`, `CreateDVPortgroup_Task`,
 //! `ReconfigureDVPortgroup_Task`: the port groups of distributed switches.
 
-use super::{next_version, take, text};
+use super::{enlist, next_version, take, text};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -125,6 +125,7 @@ impl Job for Create {
             tx.insert(group.clone(), properties);
             tx.push_ref(&folder, path!(Folder, "childEntity"), &group)?;
             dvs_members::add_group(tx, &self.switch, &group)?;
+            enlist(tx, &group)?;
             let ports = usize::try_from(dvs::PORTS).unwrap_or_default();
             dvs_ports::resize(tx, &group, count(spec).flatten().unwrap_or(ports))?;
             configure(tx, &group, spec)?;

@@ -1,7 +1,7 @@
 //! `CreateDVS_Task`, `ReconfigureDvs_Task`: distributed switches, and the hosts
 //! that are their members.
 
-use super::{next_version, take, text};
+use super::{enlist, next_version, take, text};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -98,6 +98,7 @@ impl Create {
             tx.insert(mo.clone(), properties);
             tx.push_ref(&self.folder, path!(Folder, "childEntity"), mo)?;
         }
+        enlist(tx, &uplinks)?;
         let into = events::argument(tx, &self.folder);
         events::post(tx, &switch, object!(DvsCreatedEvent { parent: into }));
         events::post(tx, &uplinks, object!(DVPortgroupCreatedEvent {}));

@@ -165,3 +165,32 @@ fn a_host_leaves_its_cluster_in_maintenance_only() {
     let alone = sim.find(ty::HostSystem, "DC0_H0");
     sim.refused(&alone, method::Destroy_Task, args![], ty::NotSupported);
 }
+
+#[test]
+fn the_firewall_of_a_host_is_opened_and_closed() {
+    let sim = Sim::new();
+    let host = sim.find(ty::HostSystem, "DC0_H0");
+    let manager = |path| sim.snapshot().moref(&host, path).expect("a manager").clone();
+    let firewall = manager(path!(HostSystem, "configManager.firewallSystem"));
+    let is_open = || {
+        let snapshot = sim.snapshot();
+        let sets = snapshot.at(&firewall, path!(HostFirewallSystem, "firewallInfo.ruleset"));
+        let sets = sets.expect("rule sets").items().iter().filter_map(Value::as_object);
+        let ssh = |set: &&Object| set.field("key").and_then(Value::as_str) == Some("sshServer");
+        sets.filter(ssh).any(|set| set.field("enabled").and_then(Value::as_bool) == Some(true))
+    };
+    assert!(is_open());
+    let ssh = args![id = "sshServer".to_owned()];
+    sim.call(&firewall, method::DisableRuleset, ssh).expect("closed");
+    assert!(!is_open());
+    let ssh = args![id = "sshServer".to_owned()];
+    sim.call(&firewall, method::EnableRuleset, ssh).expect("open");
+    assert!(is_open());
+    let unknown = args![id = "none".to_owned()];
+    sim.refused(&firewall, method::EnableRuleset, unknown, ty::NotFound);
+    let storage = manager(path!(HostSystem, "configManager.storageSystem"));
+    sim.call(&storage, method::RescanAllHba, args![]).expect("a look");
+    sim.done(&host, method::DisconnectHost_Task, args![]);
+    sim.refused(&storage, method::RescanAllHba, args![], ty::HostNotConnected);
+    agreement::check(&sim.snapshot());
+}

@@ -74,6 +74,10 @@ fn a_switch_is_made_with_its_members_and_groups() {
     assert_eq!(answer.result, None);
     let two = sim.find(ty::DistributedVirtualPortgroup, "two");
     assert_eq!(vlan(&sim, &two), Some(8));
+    let datacenter = sim.find(ty::Datacenter, "DC0");
+    let of_datacenter =
+        |sim: &Sim| sim.snapshot().morefs(&datacenter, path!(Datacenter, "network"));
+    assert!(of_datacenter(&sim).contains(&two));
     assert_eq!(sim.snapshot().morefs(&switch, GROUPS).len(), 3);
     let made =
         sim.done(&switch, method::CreateDVPortgroup_Task, args![spec = group_spec("three", 9)]);
@@ -100,7 +104,7 @@ fn a_switch_is_made_with_its_members_and_groups() {
     assert_eq!(sim.find(ty::DistributedVirtualSwitch, "renamed"), switch);
     sim.fails(&switch, method::ReconfigureDvs_Task, args![spec = leave], ty::NotFound);
     sim.done(&switch, method::Destroy_Task, args![]);
-    assert!(!sim.snapshot().exists(&two));
+    assert!(!sim.snapshot().exists(&two) && !of_datacenter(&sim).contains(&two));
 }
 
 #[test]

@@ -225,6 +225,21 @@ fn customization_specs_are_kept() {
     let found = sim.call(&manager, method::GetCustomizationSpec, args![name = "lin"]);
     let found = found.expect("an answer").expect("a spec");
     assert_eq!(found.as_object().expect("a spec").field("spec"), item.field("spec"));
+    let version = path!(CustomizationSpecItem, "info.changeVersion");
+    let newer = found.as_object().expect("a spec").clone();
+    let described = path!(CustomizationSpecItem, "info.description");
+    let newer = newer.with_at(described, "new").expect("a field");
+    let overwrite = |item: &Object| {
+        sim.call(&manager, method::OverwriteCustomizationSpec, args![item = item.clone()])
+    };
+    overwrite(&newer).expect("overwritten");
+    assert_eq!(listed(), 1);
+    assert_eq!(overwrite(&newer).expect_err("a fault").ty(), ty::ConcurrentAccess);
+    let found = sim.call(&manager, method::GetCustomizationSpec, args![name = "lin"]);
+    let found = found.expect("an answer").expect("a spec");
+    let found = found.as_object().expect("a spec");
+    assert_eq!(found.at(described), Some(&Value::from("new")));
+    assert_ne!(found.at(version), newer.at(version));
     sim.call(&manager, method::DeleteCustomizationSpec, args![name = "lin"]).expect("deleted");
     assert_eq!(listed(), 0);
     sim.refused(&manager, method::GetCustomizationSpec, args![name = "lin"], ty::NotFound);
