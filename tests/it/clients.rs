@@ -1,4 +1,4 @@
-//! Real clients against the real program: pyVmomi, govmomi with govc, and zeep.
+//! Real clients against the real program: pyVmomi, govmomi with govc, zeep, and vim_rs over VI/JSON.
 //!
 //! Each test starts a server of its own on a free port and runs one suite of `tests/clients` with
 //! `GOVC_URL` naming it. What the suites need is installed once, in pinned versions, under
@@ -24,6 +24,8 @@ const START: Duration = Duration::from_secs(20);
 const SUITE: Duration = Duration::from_secs(100);
 /// Fetching packages and building govc's commands takes half a minute when nothing is cached.
 const SETUP: Duration = Duration::from_secs(600);
+/// vim_rs is nearly a million lines: minutes, on a machine that has nothing else to do.
+const BINDINGS: Duration = Duration::from_secs(1800);
 
 /// A server whose power-offs take a while, and whose clones nobody waits for.
 const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500,CloneVM:30000"];
@@ -194,6 +196,35 @@ mod govc {
     }
 }
 
+mod vim_rs {
+    use super::{SLOW, rust};
+
+    #[test]
+    fn session() {
+        rust("session", &[]);
+    }
+
+    #[test]
+    fn inventory() {
+        rust("inventory", &[]);
+    }
+
+    #[test]
+    fn tasks() {
+        rust("tasks", &[]);
+    }
+
+    #[test]
+    fn updates() {
+        rust("updates", SLOW);
+    }
+
+    #[test]
+    fn cancel() {
+        rust("cancel", SLOW);
+    }
+}
+
 /// What `examples/` shows works as it stands there.
 mod examples {
     use super::{SETUP, Unavailable, against_server, available, clients, run, venv};
@@ -253,6 +284,15 @@ fn go(test: &str, flags: &[&str]) {
         .arg(format!("-test.run={}", pattern.join("/")))
         .args(["-test.timeout=80s", "-test.v"])
         .current_dir(home);
+    against_server(command, flags);
+}
+
+/// Runs a suite of the program `tests/clients/vim_rs` against a server started with these flags.
+fn rust(suite: &str, flags: &[&str]) {
+    let home = clients().join("vim_rs");
+    let Some(program) = available(rust_program(&home)) else { return };
+    let mut command = Command::new(program);
+    command.arg(suite).env("RUST_BACKTRACE", "0");
     against_server(command, flags);
 }
 
@@ -338,6 +378,22 @@ fn go_tests(home: &Path) -> Result<PathBuf, Unavailable> {
         Ok(())
     })?;
     Ok(dir.join("tests"))
+}
+
+/// The Rust program with vim_rs in it. Cargo knows itself when there is nothing to do.
+fn rust_program(home: &Path) -> Result<PathBuf, Unavailable> {
+    let target = cache().join("vim_rs");
+    let tool = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(args).arg("--manifest-path").arg(home.join("Cargo.toml"));
+        command
+    };
+    run(tool(&["fetch", "--locked", "--quiet"]), SETUP)
+        .map_err(|why| Unavailable(format!("no vim_rs: {why}")))?;
+    let mut build = tool(&["build", "--locked", "--offline", "--quiet"]);
+    build.arg("--target-dir").arg(&target);
+    run(build, BINDINGS).unwrap_or_else(|why| panic!("{why}"));
+    Ok(target.join("debug/vim-rs-client"))
 }
 
 /// Where environments are kept, `target/clients`.

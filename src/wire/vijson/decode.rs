@@ -17,6 +17,7 @@ use super::buffer::{self, TYPE_NAME};
 use super::context::{Context, Limits};
 use super::error::{DecodeError, Problem, Step};
 use super::names::{Key, Name, TypeName, find};
+use crate::object;
 use crate::schema::{Field, Kind, Method, Primitive, Type, Version, ty};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::wire::scalar;
@@ -24,6 +25,9 @@ use crate::wire::soap::decode::is_demanded;
 
 /// The name of the field that has the content of a box.
 const VALUE: &str = "_value";
+
+/// The name of the field that has a fault's message.
+const MESSAGE: &str = "faultstring";
 
 /// Reads the arguments of a call of `method` by a client of `version`, one for
 /// each of [`Method::params`]. No body at all is no arguments.
@@ -159,7 +163,12 @@ impl<'de> Visitor<'de> for Place<'_> {
                 let named = TypeName { cx: &mut *cx, declared };
                 let actual =
                     map.next_value_seed(named).map_err(cx.within(Step::Field(TYPE_NAME)))?;
-                typed(cx, map, actual, None).map(Some)
+                let value = typed(cx, map, actual, None)?;
+                Ok(Some(if declared == ty::LocalizedMethodFault {
+                    localized(value)
+                } else {
+                    value
+                }))
             }
             Some(name) if is_open(declared) => {
                 let entries = buffer::read(&mut map, name)?;
@@ -187,7 +196,7 @@ impl<'de> Visitor<'de> for Place<'_> {
 fn is_open(declared: Type) -> bool {
     match declared.kind() {
         Kind::Primitive(Primitive::Any) => true,
-        Kind::Data => declared.derived().nth(1).is_some(),
+        Kind::Data => declared.derived().nth(1).is_some() || declared == ty::LocalizedMethodFault,
         _ => false,
     }
 }
@@ -201,7 +210,7 @@ fn typed<'de, A: MapAccess<'de>>(
     first: Option<String>,
 ) -> Result<Value, A::Error> {
     match actual.kind() {
-        Kind::Data => object(cx, &mut map, actual, first).map(Value::Object),
+        Kind::Data => object(cx, &mut map, actual, first),
         Kind::Managed => reference(cx, map, actual, first),
         Kind::Primitive(_) | Kind::Enum | Kind::Array => unboxed(cx, map, actual),
     }
@@ -220,6 +229,8 @@ fn unboxed<'de, A: MapAccess<'de>>(
     }
     let value = match actual.element() {
         Some(element) => {
+            let is_fault = element == ty::MethodFault;
+            let element = if is_fault { ty::LocalizedMethodFault } else { element };
             let items = Items { cx: &mut *cx, element };
             map.next_value_seed(items).map(|array| array.map(Value::Array))
         }
@@ -297,9 +308,9 @@ fn object<'de, A: MapAccess<'de>>(
     map: &mut A,
     ty: Type,
     first: Option<String>,
-) -> Result<Object, A::Error> {
+) -> Result<Value, A::Error> {
     let base = cx.slots.len();
-    members(cx, map, &Owner::Data(ty), first)?;
+    let message = members(cx, map, &Owner::Data(ty), first)?;
     let set = cx.slots.get(base..).unwrap_or_default();
     let missing = ty
         .fields()
@@ -310,7 +321,28 @@ fn object<'de, A: MapAccess<'de>>(
         let problem = Problem::MissingProperty { property: field.name(), ty: ty.name() };
         return Err(cx.fail(problem));
     }
-    Ok(Object::from_slots(ty, cx.slots.drain(base..)))
+    let object = Object::from_slots(ty, cx.slots.drain(base..));
+    Ok(match message {
+        Some(message) => {
+            object!(LocalizedMethodFault { fault: object, localizedMessage: message }).into()
+        }
+        None => object.into(),
+    })
+}
+
+/// A fault for a place that holds it with its message, which it may not have.
+fn localized(value: Value) -> Value {
+    match value {
+        Value::Object(fault) if fault.ty().is_a(ty::MethodFault) => {
+            object!(LocalizedMethodFault { fault: fault }).into()
+        }
+        other => other,
+    }
+}
+
+/// The name of a method in that of its request's type.
+pub(super) fn plain(method: Method) -> &'static str {
+    method.name().strip_suffix("_Task").unwrap_or(method.name())
 }
 
 /// What has members: a data object, or a call.
@@ -334,23 +366,29 @@ impl Owner {
         }
     }
 
+    fn is_fault(&self) -> bool {
+        matches!(self, Self::Data(ty) if ty.is_a(ty::MethodFault))
+    }
+
     /// Whether `name` is what the owner's `_typeName` may be.
     fn is_called(&self, name: &str) -> bool {
         match self {
             Self::Data(ty) => ty.name() == name,
-            Self::Method(method) => name.strip_suffix("RequestType") == Some(method.name()),
+            Self::Method(method) => {
+                name.strip_suffix("RequestType").is_some_and(|of| of == plain(*method))
+            }
         }
     }
 }
 
 /// Reads the rest of an object, and leaves one slot for each field of its owner
-/// on the stack.
+/// on the stack. What is left over is a fault's message.
 fn members<'de, A: MapAccess<'de>>(
     cx: &mut Context,
     map: &mut A,
     owner: &Owner,
     mut first: Option<String>,
-) -> Result<(), A::Error> {
+) -> Result<Option<Value>, A::Error> {
     let fields = owner.fields();
     cx.fields += fields.len();
     if cx.fields > cx.limits.fields {
@@ -358,15 +396,20 @@ fn members<'de, A: MapAccess<'de>>(
     }
     let base = cx.slots.len();
     cx.slots.resize_with(base + fields.len(), || None);
-    let mut expected = 0;
+    let (mut expected, mut message) = (0, None);
     loop {
         let key = match first.take() {
             Some(name) => Some(find(fields, expected, &name).ok_or(name)),
             None => map.next_key_seed(Key { fields, expected })?,
         };
         let (slot, field) = match key {
-            None => return Ok(()),
+            None => return Ok(message),
             Some(Ok(found)) => found,
+            Some(Err(name)) if name == MESSAGE && owner.is_fault() => {
+                let text = Place { cx: &mut *cx, declared: ty::STRING };
+                message = map.next_value_seed(text).map_err(cx.within(Step::Field(MESSAGE)))?;
+                continue;
+            }
             Some(Err(name)) if name == TYPE_NAME => {
                 let own: String = map.next_value()?;
                 if !owner.is_called(&own) {

@@ -8,7 +8,9 @@
 use std::io::Write;
 use std::sync::LazyLock;
 
+use super::decode::plain;
 use crate::fault::Fault;
+use crate::path;
 use crate::schema::{Field, Kind, Method, Type, Version, ty};
 use crate::value::{Array, EnumValue, MoRef, Object, Value};
 use crate::wire::scalar;
@@ -72,13 +74,7 @@ pub fn encode_value(declared: Type, value: &Value, version: Version, out: &mut V
 
 /// Appends a fault as the body of a reply.
 pub fn encode_fault(fault: &Fault, version: Version, out: &mut Vec<u8>) {
-    let mut encoder = Encoder::new(out, version);
-    let known = fault.ty().known_to(version);
-    encoder.open(known);
-    encoder.fields(known, fault.object());
-    encoder.push(",\"faultstring\":");
-    encoder.text(fault.message());
-    encoder.push("}");
+    Encoder::new(out, version).fault(fault.object(), Some(fault.message()));
 }
 
 /// Appends the body of a call, as a client of `version` writes it.
@@ -90,7 +86,7 @@ pub fn encode_arguments(
 ) {
     let mut encoder = Encoder::new(out, version);
     encoder.push("{\"_typeName\":\"");
-    encoder.push(method.name());
+    encoder.push(plain(method));
     encoder.push("RequestType\"");
     for (param, value) in method.params().iter().zip(args) {
         if let Some(value) = value {
@@ -177,6 +173,14 @@ impl<'o> Encoder<'o> {
 
     fn value(&mut self, declared: Type, value: &Value) {
         match value {
+            Value::Object(object) if object.ty() == ty::LocalizedMethodFault => {
+                let at = |path| object.at(path);
+                let message = at(path!(LocalizedMethodFault, "localizedMessage"));
+                match at(path!(LocalizedMethodFault, "fault")).and_then(Value::as_object) {
+                    Some(fault) => self.fault(fault, message.and_then(Value::as_str)),
+                    None => self.fault(&Object::empty(ty::MethodFault), None),
+                }
+            }
             Value::Object(object) => {
                 let known = object.ty().known_to(self.version);
                 self.open(known);
@@ -205,7 +209,22 @@ impl<'o> Encoder<'o> {
     }
 
     fn element(&self, array: &Array) -> Type {
-        array.element().known_to(self.version)
+        match array.element() {
+            ty::LocalizedMethodFault => ty::MethodFault,
+            element => element.known_to(self.version),
+        }
+    }
+
+    /// Writes a fault, wherever it stands, with its message among its fields.
+    fn fault(&mut self, fault: &Object, message: Option<&str>) {
+        let known = fault.ty().known_to(self.version);
+        self.open(known);
+        if let Some(message) = message {
+            self.push(",\"faultstring\":");
+            self.text(message);
+        }
+        self.fields(known, fault);
+        self.push("}");
     }
 
     /// Writes a value that is neither an object nor a reference.

@@ -12,13 +12,15 @@
 //! - An object is a JSON object whose `_typeName` comes first when vimsim writes
 //!   it, and may stand anywhere, or be left out where the declared type is
 //!   meant, when a client does. A request's own `_typeName` is the method's name
-//!   with `RequestType`.
+//!   with `RequestType`, without `_Task`.
 //! - Where any type may stand, what is not an object is put in a box:
 //!   `{"_typeName": "int", "_value": 1}`, arrays as `ArrayOfInt`. A reference
 //!   there needs no box, but may have one.
 //! - Numbers are numbers, `long` ones too; times are texts in ISO 8601, bytes
 //!   texts in base64. JSON has no infinite numbers: they are the texts `INF`,
 //!   `-INF` and `NaN`, as XML schema writes them.
+//! - A fault in data is the fault itself, with its message as `faultstring`: there
+//!   is no `LocalizedMethodFault` around it. With one it is understood as well.
 //! - Unset fields and empty optional arrays are left out; `null` is read as
 //!   unset. Void and null results are 204; an empty array that is not optional
 //!   is `[]`.

@@ -49,6 +49,8 @@ fn narrow(named: Type, declared: Type) -> Option<Type> {
         (_, Kind::Primitive(Primitive::Any)) => None,
         (Kind::Primitive(Primitive::Any), _) => Some(named),
         (Kind::Primitive(Primitive::String), Kind::Primitive(Primitive::Uri)) => Some(declared),
+        // A fault stands for itself, its message among its fields.
+        _ if declared == ty::LocalizedMethodFault && named.is_a(ty::MethodFault) => Some(named),
         // References have one name; what they refer to is in `type`.
         (Kind::Managed, Kind::Managed) if named == ty::ManagedObject => Some(declared),
         _ => named.is_a(declared).then_some(named),

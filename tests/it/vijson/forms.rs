@@ -122,9 +122,33 @@ fn what_is_newer_than_the_release_is_not_sent() {
     };
     assert!(shown("8.0.1.0").contains("missingPrivileges"));
     assert!(!shown("7.0.0.0").contains("missingPrivileges"));
-    assert!(shown("7.0.0.0").starts_with(r#"{"_typeName":"NoPermission","object":{"#));
-    let end = r#","privilegeId":"System.View","faultstring":"Permission to perform this operation was denied."}"#;
-    assert!(shown("7.0.0.0").ends_with(end), "{}", shown("7.0.0.0"));
+    let begin = r#"{"_typeName":"NoPermission","faultstring":"Permission to perform this operation was denied.","object":{"#;
+    assert!(shown("7.0.0.0").starts_with(begin), "{}", shown("7.0.0.0"));
+    assert!(shown("7.0.0.0").ends_with(r#","privilegeId":"System.View"}"#));
+}
+
+#[test]
+fn a_fault_in_data_is_the_fault_itself() {
+    let state = enum_value!(VirtualMachinePowerState::poweredOff);
+    let fault = Fault::invalid_power_state(None, state).localized();
+    let shown = r#"{"_typeName":"InvalidPowerState","faultstring":"The attempted operation cannot be performed in the current state (Powered off).","existingState":"poweredOff"}"#;
+    is_written(&fault, shown);
+    let declared = |text| read(ty::LocalizedMethodFault, text).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(declared(shown).as_ref(), Some(&fault.clone().into()));
+    // Without a message, in another order, and as SOAP has it.
+    let bare = r#"{"existingState":"poweredOff","_typeName":"InvalidPowerState"}"#;
+    let silent = object!(InvalidPowerState { existingState: state });
+    let silent = object!(LocalizedMethodFault { fault: silent });
+    assert_eq!(declared(bare), Some(silent.into()));
+    let wrapped = r#"{"_typeName":"LocalizedMethodFault","fault":{"_typeName":"NotFound"},"localizedMessage":"x"}"#;
+    let expected = Fault::of(ty::NotFound, "x").localized();
+    assert_eq!(declared(wrapped), Some(expected.clone().into()));
+    is_written(
+        Array::new(ty::LocalizedMethodFault, vec![expected.into()]),
+        r#"{"_typeName":"ArrayOfMethodFault","_value":[{"_typeName":"NotFound","faultstring":"x"}]}"#,
+    );
+    assert!(read(ty::LocalizedMethodFault, r#"{"_typeName":"Event"}"#).is_err());
+    assert!(read(ty::OptionValue, r#"{"key":"a","faultstring":"x"}"#).is_err());
 }
 
 #[test]
@@ -151,4 +175,7 @@ fn a_call_as_clients_write_it() {
     encode_arguments(method::Login, &args, Version::NEWEST, &mut out);
     let expected = r#"{"_typeName":"LoginRequestType","userName":"a","password":"b"}"#;
     assert_eq!(String::from_utf8(out).unwrap(), expected);
+    let mut out = Vec::new();
+    encode_arguments(method::PowerOnVM_Task, &[None], Version::NEWEST, &mut out);
+    assert_eq!(String::from_utf8(out).unwrap(), r#"{"_typeName":"PowerOnVMRequestType"}"#);
 }
