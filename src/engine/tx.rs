@@ -17,7 +17,8 @@ use super::job::{Job, TaskSpec};
 use crate::event::{self, EventDraft, EventLog, EventRecord};
 use crate::fault::Fault;
 use crate::ids::Ids;
-use crate::inventory::{Read, Transaction};
+use crate::inventory::{Key, Properties, Read, Transaction};
+use crate::schema::StaticPath;
 use crate::task::state::cancel_by;
 use crate::task::{
     CancelOutcome, Claim, Command, Progress, Retention, State, TaskDraft, TaskId, TaskRecord,
@@ -477,8 +478,20 @@ impl DerefMut for Tx<'_> {
 }
 
 impl Read for Tx<'_> {
+    fn properties(&self, mo: &MoRef) -> Option<&Properties> {
+        self.inventory.properties(mo)
+    }
+
     fn get(&self, mo: &MoRef) -> Option<&Object> {
         self.inventory.get(mo)
+    }
+
+    fn at(&self, mo: &MoRef, path: &StaticPath) -> Option<&Value> {
+        self.inventory.at(mo, path)
+    }
+
+    fn find(&self, key: Key) -> &[MoRef] {
+        self.inventory.find(key)
     }
 }
 

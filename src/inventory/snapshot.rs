@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::index::Key;
+use super::objects::Objects;
+use super::properties::Properties;
 use crate::schema::{StaticPath, Type};
 use crate::value::{MoRef, Object, Value};
 
 /// Seeded once and for all, so that the same calls give the same order.
 pub(super) type Hasher = foldhash::fast::FixedState;
-pub(super) type Objects =
-    imbl::GenericHashMap<MoRef, Object, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// What the layer above commits together with the objects.
 pub(super) type Companion = Option<Arc<dyn Any + Send + Sync>>;
@@ -45,30 +46,40 @@ impl Snapshot {
 
     /// Whether there are no objects.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.objects.len() == 0
     }
 
     /// All objects, in no particular but always the same order.
     pub fn iter(&self) -> impl Iterator<Item = (&MoRef, &Object)> {
-        self.objects.iter()
+        self.objects.iter().map(|(mo, properties)| (mo, self.objects.whole(mo, properties)))
     }
 
     /// The objects of `ty` and the types derived from it.
     pub fn of_type(&self, ty: Type) -> impl Iterator<Item = (&MoRef, &Object)> {
-        self.objects.iter().filter(move |(mo, _)| mo.ty().is_a(ty))
+        let those = self.objects.iter().filter(move |(mo, _)| mo.ty().is_a(ty));
+        those.map(|(mo, properties)| (mo, self.objects.whole(mo, properties)))
+    }
+
+    /// The references to the objects of `ty` and the types derived from it.
+    pub fn refs(&self, ty: Type) -> impl Iterator<Item = &MoRef> {
+        self.objects.iter().map(|(mo, _)| mo).filter(move |mo| mo.ty().is_a(ty))
     }
 }
 
 /// Reading the inventory: from a [`Snapshot`], or inside a
 /// [`Transaction`](super::Transaction), where its own changes show.
 pub trait Read {
+    /// The properties of `mo`, if it exists, as they are kept.
+    fn properties(&self, mo: &MoRef) -> Option<&Properties>;
+
     /// The properties of `mo`, if it exists.
     fn get(&self, mo: &MoRef) -> Option<&Object>;
 
     /// The value of a property or of something below it, if it is set.
-    fn at(&self, mo: &MoRef, path: &StaticPath) -> Option<&Value> {
-        self.get(mo)?.at(path)
-    }
+    fn at(&self, mo: &MoRef, path: &StaticPath) -> Option<&Value>;
+
+    /// The objects that a key may stand for.
+    fn find(&self, key: Key) -> &[MoRef];
 
     /// The reference at `path`.
     fn moref(&self, mo: &MoRef, path: &StaticPath) -> Option<&MoRef> {
@@ -87,12 +98,24 @@ pub trait Read {
 
     /// Whether `mo` exists.
     fn exists(&self, mo: &MoRef) -> bool {
-        self.get(mo).is_some()
+        self.properties(mo).is_some()
     }
 }
 
 impl Read for Snapshot {
+    fn properties(&self, mo: &MoRef) -> Option<&Properties> {
+        self.objects.properties(mo)
+    }
+
     fn get(&self, mo: &MoRef) -> Option<&Object> {
         self.objects.get(mo)
+    }
+
+    fn at(&self, mo: &MoRef, path: &StaticPath) -> Option<&Value> {
+        self.objects.at(mo, path)
+    }
+
+    fn find(&self, key: Key) -> &[MoRef] {
+        self.objects.find(key)
     }
 }

@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::changelog::{Change, ChangeKind};
-use super::snapshot::{Companion, Hasher, Objects, Read, Snapshot};
+use super::index::{Key, KeysOf};
+use super::objects::Objects;
+use super::properties::Properties;
+use super::snapshot::{Companion, Hasher, Read, Snapshot};
 use crate::fault::Fault;
 use crate::schema::{StaticPath, Type};
 use crate::value::{IntoSlot, MoRef, Object, Value};
@@ -73,16 +76,21 @@ impl Transaction {
         self.next_id = self.next_id.max(last.saturating_add(1));
     }
 
+    /// Lets objects be found by the keys that `keys_of` gives them; see
+    /// [`Read::find`].
+    pub fn index_by(&mut self, keys_of: KeysOf) {
+        self.objects.index_by(keys_of);
+    }
+
     /// Adds an object with its properties; an object of that name is replaced.
-    pub fn insert(&mut self, mo: MoRef, properties: Object) {
-        let known = self.objects.contains_key(&mo);
+    pub fn insert(&mut self, mo: MoRef, properties: impl Into<Properties>) {
+        let known = self.objects.insert(mo.clone(), properties.into());
         self.note(&mo, if known { ChangeKind::Modified } else { ChangeKind::Created });
-        self.objects.insert(mo, properties);
     }
 
     /// Removes an object; whether it was there.
     pub fn remove(&mut self, mo: &MoRef) -> bool {
-        let gone = self.objects.remove(mo).is_some();
+        let gone = self.objects.remove(mo);
         if gone {
             self.note(mo, ChangeKind::Destroyed);
         }
@@ -91,9 +99,10 @@ impl Transaction {
 
     /// Replaces all properties of an object that exists.
     pub fn replace(&mut self, mo: &MoRef, properties: Object) -> Result<(), Fault> {
-        let Some(place) = self.objects.get_mut(mo) else { return Err(Fault::not_found(mo)) };
-        if !place.same(&properties) {
-            *place = properties;
+        let properties = Properties::Made(properties);
+        let Some(held) = self.objects.properties(mo) else { return Err(Fault::not_found(mo)) };
+        if !held.same(&properties) {
+            self.objects.insert(mo.clone(), properties);
             self.note(mo, ChangeKind::Modified);
         }
         Ok(())
@@ -102,7 +111,7 @@ impl Transaction {
     /// Counts an object as changed although it is the same: for what is computed
     /// about it when it is read.
     pub fn touch(&mut self, mo: &MoRef) {
-        if self.objects.contains_key(mo) {
+        if self.exists(mo) {
             self.note(mo, ChangeKind::Modified);
         }
     }
@@ -123,24 +132,31 @@ impl Transaction {
 
     /// Appends a reference to the array at `path`, which may be unset before.
     pub fn push_ref(&mut self, mo: &MoRef, path: &StaticPath, item: &MoRef) -> Result<(), Fault> {
-        let mut items = self.morefs(mo, path);
-        if !items.contains(item) {
-            items.push(item.clone());
-            self.set(mo, path, items)?;
+        let Some(array) = self.at(mo, path).and_then(Value::as_array) else {
+            return self.set(mo, path, [item]);
+        };
+        if array.contains_ref(item) {
+            return Ok(());
         }
-        Ok(())
+        let next = array.with_pushed(item.into());
+        self.set(mo, path, next)
     }
 
     /// Takes a reference out of the array at `path`.
     pub fn remove_ref(&mut self, mo: &MoRef, path: &StaticPath, item: &MoRef) -> Result<(), Fault> {
         let Some(array) = self.at(mo, path).and_then(Value::as_array) else { return Ok(()) };
-        let next = array.without(|value| value.as_moref() == Some(item));
+        let next = array.without_ref(item);
         self.set(mo, path, next)
     }
 
     /// All objects, in no particular but always the same order.
     pub fn iter(&self) -> impl Iterator<Item = (&MoRef, &Object)> {
-        self.objects.iter()
+        self.objects.iter().map(|(mo, properties)| (mo, self.objects.whole(mo, properties)))
+    }
+
+    /// The references to all objects, in the same order.
+    pub fn refs(&self) -> impl Iterator<Item = &MoRef> {
+        self.objects.iter().map(|(mo, _)| mo)
     }
 
     /// The objects touched so far, each once.
@@ -165,8 +181,11 @@ impl Transaction {
 
     /// The next state, unless nothing has changed, what was touched, and the
     /// next id.
-    pub(super) fn finish(self) -> (Option<Snapshot>, Vec<Change>, u64) {
+    pub(super) fn finish(mut self) -> (Option<Snapshot>, Vec<Change>, u64) {
         let touched = !self.changes.is_empty();
+        if touched {
+            self.objects.forget_read();
+        }
         let snapshot = Snapshot {
             version: self.version + u64::from(touched),
             objects: self.objects,
@@ -177,7 +196,19 @@ impl Transaction {
 }
 
 impl Read for Transaction {
+    fn properties(&self, mo: &MoRef) -> Option<&Properties> {
+        self.objects.properties(mo)
+    }
+
     fn get(&self, mo: &MoRef) -> Option<&Object> {
         self.objects.get(mo)
+    }
+
+    fn at(&self, mo: &MoRef, path: &StaticPath) -> Option<&Value> {
+        self.objects.at(mo, path)
+    }
+
+    fn find(&self, key: Key) -> &[MoRef] {
+        self.objects.find(key)
     }
 }

@@ -46,11 +46,11 @@ impl Object {
     }
 }
 
-fn descend<'v>(mut value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
+pub(crate) fn descend<'v>(mut value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
     for step in steps {
         value = match step {
             Step::Field(slot) => value.as_object()?.get(usize::from(*slot))?,
-            Step::Key(key) => value.items().iter().find(|item| has_key(item, key))?,
+            Step::Key(key) => value.elements().find(|item| has_key(item, key))?,
         };
     }
     Some(value)

@@ -79,25 +79,15 @@ pub fn objects(path: &str, old: &Object, new: &Object, out: &mut Vec<Change>) {
 }
 
 fn arrays(path: &str, old: &Array, new: &Array, out: &mut Vec<Change>) {
-    let (before, after, tail) = differing(old.items(), new.items());
+    let (before, after, tail) = old.differing(new);
     if before.is_empty() && after.is_empty() {
         return;
     }
     let start = out.len();
-    if by_key(path, old, new, (before, after, tail), out).is_none() {
+    if by_key(path, old, new, (&before, &after, tail), out).is_none() {
         out.truncate(start);
         assign(path, Some(Value::Array(new.clone())), out);
     }
-}
-
-/// What is left of two lists without what they begin and end with alike, and
-/// how long that end is.
-fn differing<'v>(old: &'v [Value], new: &'v [Value]) -> (&'v [Value], &'v [Value], usize) {
-    let front = old.iter().zip(new).take_while(|(a, b)| a == b).count();
-    let (old, new) = (old.get(front..).unwrap_or_default(), new.get(front..).unwrap_or_default());
-    let back = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
-    let middle = |list: &'v [Value]| list.get(..list.len() - back).unwrap_or_default();
-    (middle(old), middle(new), back)
 }
 
 /// Tells which elements left, changed and joined, if that says it all: keys
@@ -106,13 +96,13 @@ fn by_key(
     path: &str,
     old: &Array,
     new: &Array,
-    (before, after, tail): (&[Value], &[Value], usize),
+    (before, after, tail): (&[&Value], &[&Value], usize),
     out: &mut Vec<Change>,
 ) -> Option<()> {
     let old_keys = keys(old, before)?;
     let new_keys = keys(new, after)?;
     let kept: HashSet<&str> = new_keys.iter().map(String::as_str).collect();
-    let known: HashMap<&str, &Value> = old_keys.iter().map(String::as_str).zip(before).collect();
+    let known: HashMap<&str, &Value> = old_keys.iter().map(String::as_str).zip(before.iter().copied()).collect();
     let stayed = old_keys.iter().filter(|key| kept.contains(key.as_str()));
     let joined = new_keys.iter().filter(|key| !known.contains_key(key.as_str()));
     if !stayed.chain(joined.clone()).eq(&new_keys) || (tail > 0 && joined.count() > 0) {
@@ -124,7 +114,7 @@ fn by_key(
     for (key, item) in new_keys.iter().zip(after) {
         let place = format!("{path}[{key}]");
         match known.get(key.as_str()) {
-            None => out.push(Change { path: place, op: Op::Add, value: Some(item.clone()) }),
+            None => out.push(Change { path: place, op: Op::Add, value: Some((*item).clone()) }),
             Some(old) => changed(&place, old, item, out),
         }
     }
@@ -133,7 +123,7 @@ fn by_key(
 
 /// The keys of `part` of an array, if the array's elements have keys and each
 /// its own. References are taken to be distinct: the arrays of them are sets.
-fn keys(array: &Array, part: &[Value]) -> Option<Vec<String>> {
+fn keys(array: &Array, part: &[&Value]) -> Option<Vec<String>> {
     if !is_keyed(array.element()) {
         return None;
     }
@@ -143,5 +133,5 @@ fn keys(array: &Array, part: &[Value]) -> Option<Vec<String>> {
             return None;
         }
     }
-    part.iter().map(key_text).collect()
+    part.iter().map(|item| key_text(item)).collect()
 }

@@ -18,6 +18,7 @@ pub mod array;
 pub mod bridge;
 pub mod datetime;
 pub mod diff;
+mod long;
 mod macros;
 pub mod moref;
 pub mod object;
@@ -26,6 +27,7 @@ pub mod slot;
 pub use arcstr::ArcStr as Str;
 pub use array::Array;
 pub use datetime::DateTime;
+pub use long::Items;
 pub use moref::MoRef;
 pub use object::{Object, ObjectBuilder, Rejected};
 pub use slot::IntoSlot;
@@ -207,9 +209,14 @@ impl Value {
         self.as_array().map_or(&[], Array::items)
     }
 
+    /// The elements one after the other, if this is an array; nothing otherwise.
+    pub fn elements(&self) -> Items<'_> {
+        self.as_array().map_or_else(|| Items::of(&[]), Array::iter)
+    }
+
     /// The references in an array of references; nothing for other values.
     pub fn morefs(&self) -> impl Iterator<Item = &MoRef> {
-        self.items().iter().filter_map(Self::as_moref)
+        self.elements().filter_map(Self::as_moref)
     }
 
     /// Whether both are the same allocation or the same scalar: true means

@@ -1,7 +1,7 @@
 //! References to managed objects: a type and an id that is unique within it.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 use triomphe::ThinArc;
 
@@ -26,6 +26,12 @@ impl MoRef {
     pub fn id(&self) -> &str {
         // The bytes came from a `&str` in `new`, so the default is never taken.
         std::str::from_utf8(&self.0.slice).unwrap_or_default()
+    }
+
+    /// A few bits of the reference: two that differ in them are not the same.
+    pub(super) fn print(&self) -> u16 {
+        let hash = BuildHasher::hash_one(&foldhash::fast::FixedState::default(), self);
+        (hash >> 48) as u16
     }
 
     /// The vmodl type and id, as vCenter writes them in messages: `vim.Task:task-9`.

@@ -185,7 +185,7 @@ impl ObjectBuilder {
 pub fn fits(field: Field, value: &Value) -> bool {
     if field.is_array() {
         match value {
-            Value::Array(array) => array.items().iter().all(|item| item.is_a(field.ty())),
+            Value::Array(array) => array.all_are(field.ty()),
             _ => false,
         }
     } else {

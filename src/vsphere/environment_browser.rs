@@ -23,7 +23,7 @@ fn compute(snapshot: &Snapshot, browser: &MoRef) -> Result<MoRef, Fault> {
     let is_of = |compute: &MoRef| {
         snapshot.moref(compute, path!(ComputeResource, "environmentBrowser")) == Some(browser)
     };
-    let mut all = snapshot.of_type(ty::ComputeResource).map(|(compute, _)| compute);
+    let mut all = snapshot.refs(ty::ComputeResource);
     all.find(|compute| is_of(compute)).cloned().ok_or_else(|| Fault::not_found(browser))
 }
 

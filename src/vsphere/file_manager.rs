@@ -52,7 +52,7 @@ impl Place {
                     placement::datacenter(&*snapshot, mo).as_ref() == Some(wanted)
                 })
         };
-        let datastore = snapshot.of_type(ty::Datastore).map(|(mo, _)| mo).find(is_it).cloned();
+        let datastore = snapshot.refs(ty::Datastore).find(is_it).cloned();
         let datastore = datastore.ok_or_else(|| {
             let name = path.datastore.as_str();
             let text = format!("Invalid datastore '{name}'.");

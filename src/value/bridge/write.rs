@@ -92,9 +92,7 @@ impl Writer {
             (value, _) => value,
         };
         let fits = match &value {
-            Value::Array(array) if self.is_array => {
-                array.items().iter().all(|item| item.is_a(self.declared))
-            }
+            Value::Array(array) if self.is_array => array.all_are(self.declared),
             value => !self.is_array && value.is_a(self.declared),
         };
         if fits { Ok(Some(value)) } else { Err(self.mismatch(value.ty().name())) }

@@ -110,7 +110,7 @@ fn owner(state: &Snapshot, mo: &MoRef, ty: Type, path: &StaticPath) -> Option<Mo
     let guess = mo.id().split_once('-').map(|(_, rest)| MoRef::new(ty, rest));
     let is_owner = |owner: &MoRef| state.moref(owner, path) == Some(mo);
     guess.filter(&is_owner).or_else(|| {
-        state.of_type(ty).map(|(owner, _)| owner).find(|owner| is_owner(owner)).cloned()
+        state.refs(ty).find(|owner| is_owner(owner)).cloned()
     })
 }
 
@@ -133,5 +133,5 @@ pub(in crate::vsphere) fn host_of(state: &Snapshot, mo: &MoRef) -> Option<MoRef>
     if has(&guess) {
         return Some(guess);
     }
-    state.of_type(ty::HostSystem).map(|(host, _)| host).find(|host| has(host)).cloned()
+    state.refs(ty::HostSystem).find(|host| has(host)).cloned()
 }

@@ -126,7 +126,7 @@ pub(super) fn of(access: &Access, call: &Call) -> Vec<Need> {
 pub(super) fn datastore_of(state: &Snapshot, path: &str) -> Option<MoRef> {
     let (name, _) = path.trim_start().strip_prefix('[')?.split_once(']')?;
     let called = |mo: &&MoRef| state.text(mo, path!(Datastore, "name")) == name;
-    state.of_type(ty::Datastore).map(|(mo, _)| mo).find(called).cloned()
+    state.refs(ty::Datastore).find(called).cloned()
 }
 
 impl Needs<'_> {

@@ -18,7 +18,7 @@ const TOLD: usize = 1000;
 /// and perhaps started, by nobody in particular.
 pub(in crate::vsphere) fn started(engine: &Engine) -> Result<(), Fault> {
     let snapshot = engine.snapshot();
-    let machines = snapshot.of_type(ty::VirtualMachine).map(|(vm, _)| vm);
+    let machines = snapshot.refs(ty::VirtualMachine);
     let mut machines: Vec<&MoRef> = machines.take(TOLD + 1).collect();
     if machines.len() > TOLD {
         machines.clear();

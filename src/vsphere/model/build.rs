@@ -14,11 +14,11 @@ use super::links::Links;
 use super::pool::NewPool;
 use super::stamp::{Place, Template};
 use super::totals::Totals;
-use super::{compute, dvs_ports, network, pool, service, vm};
+use super::{compute, dvs_ports, keys, network, pool, service, vm};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
-use crate::schema::{Type, ty};
+use crate::schema::{StaticPath, Type, ty};
 use crate::value::{DateTime, MoRef, Object};
 use crate::{object, path};
 
@@ -30,6 +30,7 @@ pub fn build(tx: &mut Transaction, config: &Config, now: DateTime) -> Result<(),
 
 /// Makes the whole initial inventory from parts that stay in use afterwards.
 pub fn build_with(tx: &mut Transaction, catalog: &Catalog, config: &Config) -> Result<(), Fault> {
+    tx.index_by(keys::of);
     service::insert(tx, config.esx, catalog.about(), catalog.now())?;
     let mut builder = Builder {
         tx,
@@ -95,6 +96,24 @@ struct Compute {
     hosts: Vec<MoRef>,
     /// The pools that get machines, with the machines' prefix.
     pools: Vec<(MoRef, String)>,
+}
+
+/// What the machines of one template have in common.
+struct Stamped {
+    template: Template,
+    /// One of them.
+    machine: Object,
+    /// The lists that they stand in.
+    lists: Vec<(MoRef, &'static StaticPath)>,
+    count: i64,
+}
+
+impl Stamped {
+    fn new(read: &impl Read, template: Template) -> Self {
+        let machine = template.stamp(&MoRef::new(ty::VirtualMachine, "vm-0"), "vm").to_object();
+        let lists = vm::memberships(read, &machine);
+        Self { template, machine, lists, count: 0 }
+    }
 }
 
 impl Builder<'_> {
@@ -507,23 +526,31 @@ impl Builder<'_> {
                         Template::new(self.tx, self.catalog, &place, self.config.model.autostart)
                     })
                     .collect();
-                for (number, template) in (0..self.config.model.vm).zip(templates.iter().cycle()) {
+                let mut templates: Vec<Stamped> =
+                    templates.into_iter().map(|template| Stamped::new(self.tx, template)).collect();
+                for number in 0..self.config.model.vm {
                     let vm = self.numbered(ty::VirtualMachine, "vm-");
                     self.skip(1);
-                    self.machine(&vm, &format!("{prefix}_VM{number}"), template);
+                    let place = number as usize % templates.len().max(1);
+                    if let Some(stamped) = templates.get_mut(place) {
+                        self.machine(vm, &format!("{prefix}_VM{number}"), stamped);
+                    }
+                }
+                for stamped in &templates {
+                    self.totals.add_times(self.tx, &stamped.machine, stamped.count);
                 }
             }
         }
         Ok(())
     }
 
-    fn machine(&mut self, vm: &MoRef, name: &str, template: &Template) {
-        let properties = template.stamp(vm, name);
-        for (owner, path) in vm::memberships(self.tx, &properties) {
-            self.links.add(&owner, path, vm);
+    fn machine(&mut self, vm: MoRef, name: &str, stamped: &mut Stamped) {
+        for (owner, path) in &stamped.lists {
+            self.links.add(owner, path, &vm);
         }
-        self.totals.add(self.tx, &properties);
-        self.tx.insert(vm.clone(), properties);
+        stamped.count += 1;
+        let properties = stamped.template.stamp(&vm, name);
+        self.tx.insert(vm, properties);
     }
 
     /// A host by itself: the same objects under the names that a host gives them.

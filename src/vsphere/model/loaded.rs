@@ -1,7 +1,7 @@
 //! An inventory that was saved from a server: its objects instead of made ones.
 
 use super::catalog::Catalog;
-use super::service;
+use super::{keys, service};
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
 use crate::path;
@@ -13,6 +13,7 @@ use crate::value::{MoRef, Object, ObjectBuilder, Value};
 /// What the schema does not know, and tasks and sessions of the server, are
 /// left out.
 pub fn load(tx: &mut Transaction, catalog: &Catalog, contents: &[Object]) -> Result<(), Fault> {
+    tx.index_by(keys::of);
     service::insert(tx, catalog.is_esx(), catalog.about(), catalog.now())?;
     let mut last = 0;
     for content in contents {

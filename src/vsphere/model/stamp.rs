@@ -4,22 +4,23 @@
 //! machine stamped from it shares everything that does not depend on its name,
 //! which is nearly everything: that is what makes a large inventory start fast
 //! and stay small. Its properties are a function of the template, its reference
-//! and its name.
+//! and its name, so these are all that is kept of it.
 
 use super::catalog::Catalog;
 use super::identity::{self, MacSource};
-use super::mould::{Mould, mark};
 use super::vm::{self, Names, NewMachine};
 use super::{device, put};
-use crate::inventory::Read;
+use std::sync::Arc;
+
+use crate::inventory::mould::{NAME, mark};
+use crate::inventory::{Cast, Fill, Mould, Properties, Read};
 use crate::path;
 use crate::schema::ty;
 use crate::value::{MoRef, Object, ObjectBuilder, Str};
 
 const DISK_CAPACITY: i64 = 10 << 30;
 
-// What differs from machine to machine, by the number of its mark.
-const NAME: u8 = 0;
+// What differs from machine to machine beside its name, by the number of its mark.
 const UUID: u8 = 1;
 const INSTANCE_UUID: u8 = 2;
 const DISK_UUID: u8 = 3;
@@ -47,9 +48,28 @@ pub struct Place<'a> {
 /// A machine to stamp others from.
 #[derive(Clone, Debug)]
 pub struct Template {
-    mould: Mould,
+    mould: Arc<Mould>,
+}
+
+/// What is told of a machine by its reference and its name.
+struct Identities {
     datastore: String,
     mac_source: MacSource,
+}
+
+impl Fill for Identities {
+    fn text(&self, vm: &MoRef, name: &str, mark: u8) -> Str {
+        let vmx = || vmx_path(&self.datastore, name);
+        Str::from(match mark {
+            UUID => identity::uuid(&vmx()),
+            INSTANCE_UUID => identity::uuid(&identity::uuid(&vmx())),
+            DISK_UUID => identity::uuid(&disk_path(&vmx())),
+            MAC => identity::mac(self.mac_source, vm::number(vm)),
+            HOST_NAME => vm::host_name(name),
+            ADDRESS => vm::address(vm),
+            _ => name.to_owned(),
+        })
+    }
 }
 
 impl Template {
@@ -91,29 +111,13 @@ impl Template {
         );
         let machine = if on { with_marked_guest(read, &this, &machine, catalog) } else { machine };
         let mac_source = if catalog.is_esx() { MacSource::Host } else { MacSource::VCenter };
-        Self { mould: Mould::new(machine, &this), datastore, mac_source }
+        let identities = Identities { datastore, mac_source };
+        Self { mould: Mould::new(machine, &this, Box::new(identities)) }
     }
 
     /// The properties of the machine `vm` called `name`.
-    pub fn stamp(&self, vm: &MoRef, name: &str) -> Object {
-        let vmx = vmx_path(&self.datastore, name);
-        let uuid = identity::uuid(&vmx);
-        let texts: [(u8, String); 7] = [
-            (NAME, name.to_owned()),
-            (INSTANCE_UUID, identity::uuid(&uuid)),
-            (UUID, uuid),
-            (DISK_UUID, identity::uuid(&disk_path(&vmx))),
-            (MAC, identity::mac(self.mac_source, vm::number(vm))),
-            (HOST_NAME, vm::host_name(name)),
-            (ADDRESS, vm::address(vm)),
-        ];
-        let mut ordered = [const { Str::new() }; 7];
-        for (number, text) in texts {
-            if let Some(place) = ordered.get_mut(usize::from(number)) {
-                *place = Str::from(text);
-            }
-        }
-        self.mould.cast(vm, &ordered)
+    pub fn stamp(&self, vm: &MoRef, name: &str) -> Properties {
+        Cast::new(Arc::clone(&self.mould), vm.clone(), Str::from(name)).into()
     }
 }
 

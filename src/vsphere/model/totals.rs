@@ -64,6 +64,11 @@ impl Totals {
         self.count(read, machine, 1);
     }
 
+    /// Counts in as many machines as this one as `times` says.
+    pub(super) fn add_times(&mut self, read: &impl Read, machine: &Object, times: i64) {
+        self.count(read, machine, times);
+    }
+
     /// Counts a machine out.
     pub fn remove(&mut self, read: &impl Read, machine: &Object) {
         self.count(read, machine, -1);

@@ -27,7 +27,7 @@ impl<'o> Encoder<'o> {
     /// Writes what `field` holds: one element, or one for each item of an array.
     pub(super) fn field(&mut self, field: Field, value: &Value) {
         if field.is_array() {
-            for item in value.items() {
+            for item in value.elements() {
                 self.element(field.open(), field.close(), field.ty(), item);
             }
         } else {
@@ -156,7 +156,7 @@ impl<'o> Encoder<'o> {
         self.xsi_type(element.array().unwrap_or(ty::ArrayOfAnyType));
         let name = item_name(element);
         let (item_open, item_close) = (format!("<{name}>"), format!("</{name}>"));
-        for item in value.items() {
+        for item in value.iter() {
             self.element(&item_open, &item_close, element, item);
         }
     }
