@@ -172,12 +172,8 @@ impl Membership {
             let found = object
                 .as_ref()
                 .and_then(|object| read(walk.source, mo, object, &traversal.property));
-            steps.extend(
-                references(found.as_ref())
-                    .iter()
-                    .filter_map(Value::as_moref)
-                    .map(|to| Step::Come(to.clone(), traversal.arrival)),
-            );
+            let to = references(found.as_ref());
+            steps.extend(to.map(|to| Step::Come(to.clone(), traversal.arrival)));
             onward.found.push((index, found));
         }
         // Taken from the end, and the first is to be first.
@@ -222,7 +218,7 @@ impl Membership {
         let Some(onward) = &mut node.onward else { return };
         // What leads nowhere is in no circle.
         if node.ways.iter().any(|(way, _)| walk.spec.is_recursive(*way))
-            && onward.found.iter().any(|(_, found)| !references(found.as_ref()).is_empty())
+            && onward.found.iter().any(|(_, found)| leads_on(found.as_ref()))
         {
             self.doubtful.push(mo.clone());
         }
@@ -272,11 +268,15 @@ impl Membership {
     }
 }
 
+/// Whether a traversal has found anything.
+fn leads_on(found: Option<&Value>) -> bool {
+    references(found).next().is_some()
+}
+
 /// The steps that undo what a traversal has found.
 fn leave(spec: &FilterSpec, index: u32, found: Option<&Value>, steps: &mut Vec<Step>) {
     let Some(traversal) = spec.traversal(index) else { return };
-    let gone = references(found).iter().filter_map(Value::as_moref);
-    steps.extend(gone.map(|mo| Step::Go(mo.clone(), traversal.arrival)));
+    steps.extend(references(found).map(|mo| Step::Go(mo.clone(), traversal.arrival)));
 }
 
 /// The steps from what a traversal found before to what it finds now.
@@ -286,24 +286,24 @@ fn compare(before: Option<&Value>, now: Option<&Value>, way: u32, steps: &mut Ve
     {
         return;
     }
-    let (before, now) = (references(before), references(now));
     // Mostly one came or went somewhere, and all before and behind it are the same.
-    let front = before.iter().zip(now).take_while(|(a, b)| a == b).count();
-    let (before, now) =
-        (before.get(front..).unwrap_or_default(), now.get(front..).unwrap_or_default());
-    let back = before.iter().rev().zip(now.iter().rev()).take_while(|(a, b)| a == b).count();
-    let before = before.get(..before.len() - back).unwrap_or_default();
-    let now = now.get(..now.len() - back).unwrap_or_default();
-
+    let (before, now): (Vec<&MoRef>, Vec<&MoRef>) = match (before, now) {
+        (Some(Value::Array(before)), Some(Value::Array(now))) => {
+            let (before, now, _) = before.differing(now);
+            let before = before.into_iter().filter_map(Value::as_moref).collect();
+            (before, now.into_iter().filter_map(Value::as_moref).collect())
+        }
+        _ => (references(before).collect(), references(now).collect()),
+    };
     let mut balance: HashMap<&MoRef, i64, Hasher> = HashMap::default();
-    for mo in before.iter().filter_map(Value::as_moref) {
+    for mo in before.iter().copied() {
         *balance.entry(mo).or_default() -= 1;
     }
-    for mo in now.iter().filter_map(Value::as_moref) {
+    for mo in now.iter().copied() {
         *balance.entry(mo).or_default() += 1;
     }
     // In the order of the arrays, not of the map: the same calls give the same replies.
-    for mo in before.iter().chain(now).filter_map(Value::as_moref) {
+    for mo in before.iter().chain(&now).copied() {
         let Some(count) = balance.remove(mo) else { continue };
         for _ in 0..count.unsigned_abs() {
             steps.push(if count < 0 {

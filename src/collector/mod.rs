@@ -40,14 +40,15 @@ pub use subscriptions::{Subscriptions, Watch};
 pub use wait::{Collector, Limits, Wait};
 
 use crate::fault::Fault;
+use crate::inventory::Properties;
 use crate::schema::{Field, Version};
-use crate::value::{MoRef, Object};
+use crate::value::MoRef;
 
 /// What one caller sees at one moment.
 pub trait Source {
     /// The properties of `mo` as the caller sees them; nothing when there is
     /// no such object.
-    fn get(&self, mo: &MoRef) -> Option<Object>;
+    fn get(&self, mo: &MoRef) -> Option<Properties>;
 
     /// Names the objects, other than `mo` itself, whose change may change what
     /// [`Source::get`] says of `mo`; a view depends on what it walks through.

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::inventory::Properties;
 use crate::schema::{Field, Path, Step, Type, Version};
-use crate::value::{Array, Object, Str, Value};
+use crate::value::{Array, Str, Value};
 
 /// One property that a filter names, resolved against the type it is named for.
 #[derive(Clone, Debug)]
@@ -77,24 +78,20 @@ impl Property {
     }
 
     /// Whether two states of an object certainly agree about the property.
-    pub(super) fn same(&self, a: &Object, b: &Object) -> bool {
-        match (a.get(self.slot), b.get(self.slot)) {
-            (Some(a), Some(b)) => a.same(b),
-            (None, None) => true,
-            _ => false,
-        }
+    pub(super) fn same(&self, a: &Properties, b: &Properties) -> bool {
+        a.same_at(b, self.slot)
     }
 
     /// What the property is in `object`.
-    pub(super) fn read(&self, object: &Object) -> Reading {
+    pub(super) fn read(&self, object: &Properties) -> Reading {
         if let [_] = &*self.steps {
             return match object.get(self.slot) {
-                Some(value) => Reading::Value(value.clone()),
+                Some(value) => Reading::Value(value),
                 None => self.unset(),
             };
         }
         match object.lookup(&self.steps) {
-            Some(value) => Reading::Value(value.clone()),
+            Some(value) => Reading::Value(value),
             None => self.absent(object),
         }
     }
@@ -104,7 +101,7 @@ impl Property {
     }
 
     /// Why a path of several steps leads to nothing.
-    fn absent(&self, object: &Object) -> Reading {
+    fn absent(&self, object: &Properties) -> Reading {
         let Some((last, parents)) = self.steps.split_last() else { return Reading::Unreachable };
         match last {
             Step::Field(_) if object.lookup(parents).is_some() => self.unset(),

@@ -9,6 +9,7 @@ use super::property::{Plans, Property, Reading};
 use super::spec::{self, FilterSpec};
 use super::traverse;
 use crate::fault::Fault;
+use crate::inventory::Properties;
 use crate::object;
 use crate::schema::{Type, Version, ty};
 use crate::value::{Array, MoRef, Object, Str, Value};
@@ -75,8 +76,8 @@ impl Request {
     }
 
     /// The selected objects that have anything to report.
-    fn find<S: Source>(&mut self, source: &S) -> Result<Vec<(Selected, Object)>, Fault> {
-        let mut found: Vec<(Selected, Object)> = Vec::new();
+    fn find<S: Source>(&mut self, source: &S) -> Result<Vec<(Selected, Properties)>, Fault> {
+        let mut found: Vec<(Selected, Properties)> = Vec::new();
         let several = self.specs.len() > 1;
         let mut places: HashMap<MoRef, usize, foldhash::fast::FixedState> = HashMap::default();
         for (index, (spec, plans)) in self.specs.iter().zip(&mut self.plans).enumerate() {
@@ -104,7 +105,7 @@ impl Request {
         &mut self,
         source: &S,
         selected: &Selected,
-        object: &Object,
+        object: &Properties,
     ) -> Object {
         self.values.clear();
         let mut missing = Vec::new();
@@ -173,7 +174,7 @@ fn is_told(values: &[Value], missing: &[(Str, Fault)], name: &Str) -> bool {
 fn read<S: Source>(
     source: &S,
     mo: &MoRef,
-    object: &Object,
+    object: &Properties,
     property: &Property,
 ) -> Result<Option<Value>, Fault> {
     source.may_read(mo, property.first())?;

@@ -8,7 +8,8 @@ use super::Source;
 use super::property::{Property, Reading};
 use super::spec::{FilterSpec, Traversal};
 use crate::fault::Fault;
-use crate::value::{MoRef, Object, Value};
+use crate::inventory::Properties;
+use crate::value::{Items, MoRef, Value};
 
 /// What the walk has done with an object.
 #[derive(Default)]
@@ -27,7 +28,7 @@ struct Seen {
 pub(super) fn walk<S: Source>(
     spec: &FilterSpec,
     source: &S,
-    mut visit: impl FnMut(MoRef, Object),
+    mut visit: impl FnMut(MoRef, Properties),
 ) -> Result<(), Fault> {
     let mut seen: HashMap<MoRef, Seen, foldhash::fast::FixedState> = HashMap::default();
     let mut todo: Vec<(MoRef, u32)> = Vec::new();
@@ -56,13 +57,13 @@ pub(super) fn walk<S: Source>(
             };
             for traversal in next.iter().rev() {
                 let found = read(source, &mo, &object, &traversal.property);
-                let references = references(found.as_ref());
-                todo.extend(
-                    references
-                        .iter()
-                        .rev()
-                        .filter_map(|value| Some((value.as_moref()?.clone(), traversal.arrival))),
-                );
+                let start = todo.len();
+                let found = references(found.as_ref());
+                todo.extend(found.map(|mo| (mo.clone(), traversal.arrival)));
+                // Taken from the end, and the first is to be first.
+                if let Some(added) = todo.get_mut(start..) {
+                    added.reverse();
+                }
             }
             if visits {
                 seen.visited = true;
@@ -77,7 +78,7 @@ pub(super) fn walk<S: Source>(
 pub(super) fn read<S: Source>(
     source: &S,
     mo: &MoRef,
-    object: &Object,
+    object: &Properties,
     property: &Property,
 ) -> Option<Value> {
     source.may_read(mo, property.first()).ok()?;
@@ -87,11 +88,11 @@ pub(super) fn read<S: Source>(
     }
 }
 
-/// The values in what a traversal found, among them references.
-pub(super) fn references(found: Option<&Value>) -> &[Value] {
-    match found {
-        Some(Value::Array(array)) => array.items(),
-        Some(value) => std::slice::from_ref(value),
-        None => &[],
-    }
+/// The references in what a traversal found.
+pub(super) fn references(found: Option<&Value>) -> impl Iterator<Item = &MoRef> {
+    let (array, one) = match found {
+        Some(Value::Array(array)) => (array.iter(), None),
+        other => (Items::default(), other),
+    };
+    one.into_iter().chain(array).filter_map(Value::as_moref)
 }

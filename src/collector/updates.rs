@@ -16,6 +16,7 @@ use super::retrieve::missing_set;
 use super::spec::FilterSpec;
 use super::subscriptions::{Changed, Subscriber};
 use crate::fault::Fault;
+use crate::inventory::Properties;
 use crate::value::diff::{Change, Op, diff};
 use crate::value::{EnumValue, MoRef, Object, Str, Value};
 use crate::{enum_value, object};
@@ -25,7 +26,7 @@ type Hasher = foldhash::fast::FixedState;
 /// The state in which an object was last reported.
 #[derive(Clone, Debug)]
 pub(super) struct Reported {
-    object: Object,
+    object: Properties,
     /// The properties that the caller was not allowed to read, by their place
     /// in the plan; mostly none.
     withheld: Option<Arc<[u32]>>,

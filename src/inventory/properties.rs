@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use super::mould::{Found, Mould, Seeds};
 use crate::schema::{StaticPath, Step, Type};
 use crate::value::access::descend;
-use crate::value::{MoRef, Object, Str, Value};
+use crate::value::{IntoSlot, MoRef, Object, Str, Value};
 
 /// The properties of one managed object.
 #[derive(Clone, Debug)]
@@ -25,6 +25,40 @@ pub enum Properties {
     Made(Object),
     /// One that differs from its like by its reference and its name.
     Cast(Arc<Cast>),
+    /// One as it is shown to somebody, some properties other than they are
+    /// kept; never one that is kept.
+    Shown(Arc<Shown>),
+}
+
+/// Properties with others in the place of some.
+#[derive(Debug)]
+pub struct Shown {
+    kept: Properties,
+    others: SmallVec<[(usize, Option<Value>); 2]>,
+    whole: OnceLock<Object>,
+}
+
+impl Shown {
+    fn other(&self, slot: usize) -> Option<&Option<Value>> {
+        self.others.iter().find_map(|(at, value)| (*at == slot).then_some(value))
+    }
+
+    fn whole(&self) -> Object {
+        let mut object = self.kept.to_object().edit();
+        for (slot, value) in &self.others {
+            object.set(*slot, value.clone());
+        }
+        object.finish()
+    }
+
+    /// A part of it, which may be one of the others.
+    fn value(&self, slots: &[u16], rest: &[Step]) -> Option<Value> {
+        let (first, inner) = slots.split_first()?;
+        match self.other(usize::from(*first)) {
+            Some(other) => below(other.as_ref()?, inner, rest).cloned(),
+            None => self.kept.part(slots, rest),
+        }
+    }
 }
 
 /// What is kept of an object that is cast from a mould.
@@ -89,7 +123,25 @@ impl Properties {
         match self {
             Self::Made(object) => object.ty(),
             Self::Cast(cast) => cast.mould.object().ty(),
+            Self::Shown(shown) => shown.kept.ty(),
         }
+    }
+
+    /// The properties with another one at `slot`, to be shown. One that is made
+    /// is made anew; of one that is cast, nothing is.
+    #[must_use]
+    pub fn with(self, slot: usize, value: impl IntoSlot) -> Self {
+        let (kept, mut others) = match self {
+            Self::Made(object) => return Self::Made(object.with(slot, value)),
+            Self::Cast(_) => (self, SmallVec::new()),
+            Self::Shown(shown) => {
+                let others = shown.others.iter().filter(|(at, _)| *at != slot).cloned();
+                (shown.kept.clone(), others.collect())
+            }
+        };
+        let field = kept.ty().fields().get(slot).copied();
+        others.push((slot, field.and_then(|field| value.into_slot(field))));
+        Self::Shown(Arc::new(Shown { kept, others, whole: OnceLock::new() }))
     }
 
     /// All properties. Those of a cast are made and kept with it; see
@@ -102,6 +154,7 @@ impl Properties {
     pub(super) fn keep(&self) -> (&Object, bool) {
         let cast = match self {
             Self::Made(object) => return (object, false),
+            Self::Shown(shown) => return (shown.whole.get_or_init(|| shown.whole()), false),
             Self::Cast(cast) => cast,
         };
         let mut made = false;
@@ -128,42 +181,48 @@ impl Properties {
             Self::Cast(cast) => {
                 cast.whole.get().cloned().unwrap_or_else(|| cast.mould.cast(&cast.seeds()))
             }
+            Self::Shown(shown) => shown.whole(),
         }
     }
 
-    /// The value of the property at `slot`.
+    /// The value of the property at `slot`; nothing is kept.
     pub fn get(&self, slot: usize) -> Option<Value> {
-        match self {
-            Self::Made(object) => object.get(slot).cloned(),
-            Self::Cast(cast) => cast.value(&[u16::try_from(slot).ok()?], &[]),
-        }
+        self.part(&[u16::try_from(slot).ok()?], &[])
     }
 
     /// The value at a path; nothing is kept.
     pub fn value(&self, path: &StaticPath) -> Option<Value> {
+        self.part(path.slots(), &[])
+    }
+
+    fn part(&self, slots: &[u16], rest: &[Step]) -> Option<Value> {
         match self {
-            Self::Made(object) => object.at(path).cloned(),
-            Self::Cast(cast) => cast.value(path.slots(), &[]),
+            Self::Made(object) => {
+                let (first, slots) = slots.split_first()?;
+                below(object.get(usize::from(*first))?, slots, rest).cloned()
+            }
+            Self::Cast(cast) => cast.value(slots, rest),
+            Self::Shown(shown) => shown.value(slots, rest),
         }
     }
 
     /// The value at a path that may have keys in it; nothing is kept.
     pub fn lookup(&self, steps: &[Step]) -> Option<Value> {
-        let cast = match self {
-            Self::Made(object) => return object.lookup(steps).cloned(),
-            Self::Cast(cast) => cast,
-        };
+        if let Self::Made(object) = self {
+            return object.lookup(steps).cloned();
+        }
         let slots: SmallVec<[u16; 8]> = steps
             .iter()
             .map_while(|step| if let Step::Field(slot) = step { Some(*slot) } else { None })
             .collect();
-        cast.value(&slots, steps.get(slots.len()..)?)
+        self.part(&slots, steps.get(slots.len()..)?)
     }
 
     /// The value at a path, if it can be lent without making it; `Err` if not.
     pub(super) fn lend(&self, path: &StaticPath) -> Result<Option<&Value>, ()> {
         let cast = match self {
             Self::Made(object) => return Ok(object.at(path)),
+            Self::Shown(_) => return Ok(self.object().at(path)),
             Self::Cast(cast) => cast,
         };
         match cast.mould.find(path.slots().iter().map(|slot| usize::from(*slot))) {
@@ -185,16 +244,15 @@ impl Properties {
             (Self::Made(made), Self::Cast(cast)) | (Self::Cast(cast), Self::Made(made)) => {
                 cast.whole.get().is_some_and(|whole| whole.same(made))
             }
+            (Self::Shown(a), Self::Shown(b)) => {
+                Arc::ptr_eq(a, b) || (a.kept.same(&b.kept) && a.others == b.others)
+            }
+            (Self::Shown(_), _) | (_, Self::Shown(_)) => false,
         }
     }
 
     /// Whether both certainly agree about the property at `slot`.
     pub fn same_at(&self, other: &Self, slot: usize) -> bool {
-        let alike = |a: Option<&Value>, b: Option<&Value>| match (a, b) {
-            (Some(a), Some(b)) => a.same(b),
-            (None, None) => true,
-            _ => false,
-        };
         match (self, other) {
             (Self::Made(a), Self::Made(b)) => alike(a.get(slot), b.get(slot)),
             (Self::Cast(_), Self::Cast(_)) => self.same(other),
@@ -208,7 +266,19 @@ impl Properties {
                     (None, Found::Differs(..)) => false,
                 }
             }
+            (Self::Shown(shown), kept) | (kept, Self::Shown(shown)) => match shown.other(slot) {
+                Some(value) => alike(value.as_ref(), kept.get(slot).as_ref()),
+                None => shown.kept.same_at(kept, slot),
+            },
         }
+    }
+}
+
+fn alike(one: Option<&Value>, other: Option<&Value>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.same(other),
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -197,7 +197,7 @@ impl PartialEq for Long {
 }
 
 /// The items of an array, in their order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Items<'a> {
     front: std::slice::Iter<'a, Value>,
     pieces: std::slice::Iter<'a, Arc<Piece>>,

@@ -11,7 +11,7 @@ use super::managed_entity::set_field;
 use super::service::Service;
 use crate::engine::Tx;
 use crate::fault::Fault;
-use crate::inventory::{Read, Snapshot};
+use crate::inventory::{Properties, Read, Snapshot};
 use crate::schema::{Type, method, ty};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::{object, path};
@@ -55,7 +55,7 @@ fn entity_type(name: &str) -> Option<Type> {
 }
 
 /// An entity as it is read, with the fields that it can have.
-pub(super) fn shown(state: &Snapshot, mo: &MoRef, stored: Object) -> Object {
+pub(super) fn shown(state: &Snapshot, mo: &MoRef, stored: Properties) -> Properties {
     let fields = defined(state);
     if fields.is_empty() {
         return stored;

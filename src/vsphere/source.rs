@@ -9,7 +9,7 @@ use super::service::Service;
 use super::session::Session;
 use crate::collector::Source;
 use crate::fault::Fault;
-use crate::inventory::{Read, Snapshot};
+use crate::inventory::{Properties, Read, Snapshot};
 use crate::schema::{Field, Version, ty};
 use crate::value::{MoRef, Object};
 
@@ -54,11 +54,17 @@ impl<'s> SessionSource<'s> {
     }
 
     /// The properties of `mo`, as one sees them who may see everything.
-    fn all(&self, mo: &MoRef) -> Option<Object> {
-        let Some(stored) = self.snapshot.get(mo) else {
-            return self.own(mo);
+    fn all(&self, mo: &MoRef) -> Option<Properties> {
+        let Some(kept) = self.snapshot.properties(mo) else {
+            return self.own(mo).map(Properties::Made);
         };
-        Some(if mo.ty() == ty::SessionManager {
+        if mo.ty().is_a(ty::ManagedEntity) {
+            let service = self.service;
+            let entity = super::task_manager::entity_properties(service, &self.snapshot, mo, kept);
+            return Some(super::custom_fields::shown(&self.snapshot, mo, entity));
+        }
+        let Properties::Made(stored) = kept else { return Some(kept.clone()) };
+        let shown = if mo.ty() == ty::SessionManager {
             super::session_manager::properties(self.service, self.session, stored)
         } else if mo.ty() == ty::ServiceInstance {
             super::service_instance::properties(self.service, stored)
@@ -76,19 +82,15 @@ impl<'s> SessionSource<'s> {
             super::view::properties(self.session, stored)
         } else if mo.ty() == ty::TaskManager {
             super::task_manager::properties(self.service, &self.snapshot, stored)
-        } else if mo.ty().is_a(ty::ManagedEntity) {
-            let service = self.service;
-            let entity =
-                super::task_manager::entity_properties(service, &self.snapshot, mo, stored);
-            super::custom_fields::shown(&self.snapshot, mo, entity)
         } else {
             stored.clone()
-        })
+        };
+        Some(Properties::Made(shown))
     }
 }
 
 impl Source for SessionSource<'_> {
-    fn get(&self, mo: &MoRef) -> Option<Object> {
+    fn get(&self, mo: &MoRef) -> Option<Properties> {
         let all = self.all(mo)?;
         Some(match &self.access {
             Some(access) => access.show(mo, all),

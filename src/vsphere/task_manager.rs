@@ -7,7 +7,7 @@ use super::dispatch::{Answer, Entry, Handler};
 use super::service::Service;
 use crate::engine::{TaskSpec, tasks_in};
 use crate::fault::Fault;
-use crate::inventory::{Read, Snapshot};
+use crate::inventory::{Properties, Read, Snapshot};
 use crate::path;
 use crate::schema::{method, ty};
 use crate::task::{Operation, Reason, TaskId};
@@ -39,13 +39,13 @@ pub(super) fn entity_properties(
     service: &Service,
     snapshot: &Snapshot,
     entity: &MoRef,
-    stored: &Object,
-) -> Object {
+    stored: &Properties,
+) -> Properties {
     let recent = recent(service, snapshot, Some(entity));
     if recent.is_empty() {
         return stored.clone();
     }
-    stored.with(const { ty::ManagedEntity.slot("recentTask") }, recent)
+    stored.clone().with(const { ty::ManagedEntity.slot("recentTask") }, recent)
 }
 
 /// The tasks that `recentTask` lists, oldest first: those of one entity, or all.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::guard::{Guard, guard, guard_of_task};
 use super::policy::{Memory, Rights, Roles, VIEW, parents, whole};
 use crate::fault::Fault;
-use crate::inventory::{Read, Snapshot};
+use crate::inventory::{Properties, Read, Snapshot};
 use crate::object;
 use crate::schema::{Field, Kind, ty};
 use crate::task::TaskRecord;
-use crate::value::{MoRef, Object, ObjectBuilder, Value};
+use crate::value::{MoRef, Object, Value};
 
 type Hasher = foldhash::fast::FixedState;
 
@@ -171,25 +171,25 @@ impl Access {
 
     /// The properties of `mo` as the caller sees them: lists name only what the
     /// caller sees, and the effective role is the caller's.
-    pub fn show(&self, mo: &MoRef, stored: Object) -> Object {
-        let mut changed = None;
-        for (slot, field) in stored.ty().fields().iter().enumerate() {
+    pub fn show(&self, mo: &MoRef, stored: Properties) -> Properties {
+        let mut shown = stored;
+        for (slot, field) in shown.ty().fields().iter().enumerate() {
             if !field.is_array() || field.ty().kind() != Kind::Managed {
                 continue;
             }
-            let Some(list) = stored.get(slot).and_then(Value::as_array) else { continue };
-            if list.items().iter().filter_map(Value::as_moref).all(|mo| self.sees(mo)) {
+            let Some(Value::Array(list)) = shown.get(slot) else { continue };
+            if list.iter().filter_map(Value::as_moref).all(|mo| self.sees(mo)) {
                 continue;
             }
             let seen = list.without(|item| item.as_moref().is_some_and(|mo| !self.sees(mo)));
-            changed.get_or_insert_with(|| stored.edit()).set(slot, seen);
+            shown = shown.with(slot, seen);
         }
         if mo.ty().is_a(ty::ManagedEntity) {
             let slot = const { ty::ManagedEntity.slot("effectiveRole") };
             let roles = self.roles(mo).to_vec();
-            changed.get_or_insert_with(|| stored.edit()).set(slot, roles);
+            shown = shown.with(slot, roles);
         }
-        changed.map_or(stored, ObjectBuilder::finish)
+        shown
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use vimsim::collector::{Collector, Limits, Source, Subscriptions, Wait};
 use vimsim::fault::{Fault, Result};
-use vimsim::inventory::{Read, Snapshot, Store, Transaction};
+use vimsim::inventory::{Properties, Read, Snapshot, Store, Transaction};
 use vimsim::schema::{Field, Type, ty};
 use vimsim::value::{MoRef, Object, Value};
 use vimsim::{object, path};
@@ -42,11 +42,11 @@ impl Seen {
 }
 
 impl Source for Seen {
-    fn get(&self, mo: &MoRef) -> Option<Object> {
+    fn get(&self, mo: &MoRef) -> Option<Properties> {
         if *mo == view() {
-            return Some(object!(ContainerView { view: self.view().1 }));
+            return Some(object!(ContainerView { view: self.view().1 }).into());
         }
-        Read::get(&*self.snapshot, mo).cloned()
+        self.snapshot.properties(mo).cloned()
     }
 
     fn depends(&self, mo: &MoRef, add: &mut dyn FnMut(&MoRef)) {
