@@ -60,9 +60,14 @@ impl Snapshot {
         those.map(|(mo, properties)| (mo, self.objects.whole(mo, properties)))
     }
 
+    /// The references to all objects, in the same order.
+    pub fn all_refs(&self) -> impl Iterator<Item = &MoRef> {
+        self.objects.iter().map(|(mo, _)| mo)
+    }
+
     /// The references to the objects of `ty` and the types derived from it.
     pub fn refs(&self, ty: Type) -> impl Iterator<Item = &MoRef> {
-        self.objects.iter().map(|(mo, _)| mo).filter(move |mo| mo.ty().is_a(ty))
+        self.all_refs().filter(move |mo| mo.ty().is_a(ty))
     }
 }
 

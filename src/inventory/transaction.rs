@@ -155,7 +155,7 @@ impl Transaction {
     }
 
     /// The references to all objects, in the same order.
-    pub fn refs(&self) -> impl Iterator<Item = &MoRef> {
+    pub fn all_refs(&self) -> impl Iterator<Item = &MoRef> {
         self.objects.iter().map(|(mo, _)| mo)
     }
 

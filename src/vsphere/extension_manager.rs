@@ -172,8 +172,7 @@ fn managed_by(service: &Service, call: &Call) -> Answer {
     let wanted = call.text(arg!(QueryManagedBy.extensionKey));
     let snapshot = service.engine().snapshot();
     let mut found: Vec<MoRef> = snapshot
-        .of_type(ty::VirtualMachine)
-        .map(|(mo, _)| mo)
+        .refs(ty::VirtualMachine)
         .filter(|mo| {
             snapshot.text(mo, path!(VirtualMachine, "config.managedBy.extensionKey")) == wanted
         })

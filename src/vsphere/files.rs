@@ -40,19 +40,19 @@ impl Entry {
 
 /// All objects of a state.
 pub(super) trait All: Read {
-    /// Each with its properties.
-    fn all(&self) -> Box<dyn Iterator<Item = (&MoRef, &Object)> + '_>;
+    /// The references to them.
+    fn all(&self) -> Box<dyn Iterator<Item = &MoRef> + '_>;
 }
 
 impl All for Snapshot {
-    fn all(&self) -> Box<dyn Iterator<Item = (&MoRef, &Object)> + '_> {
-        Box::new(self.iter())
+    fn all(&self) -> Box<dyn Iterator<Item = &MoRef> + '_> {
+        Box::new(self.all_refs())
     }
 }
 
 impl All for Tx<'_> {
-    fn all(&self) -> Box<dyn Iterator<Item = (&MoRef, &Object)> + '_> {
-        Box::new(Transaction::iter(self))
+    fn all(&self) -> Box<dyn Iterator<Item = &MoRef> + '_> {
+        Box::new(Transaction::all_refs(self))
     }
 }
 
@@ -61,10 +61,12 @@ pub(super) fn on(state: &(impl All + ?Sized), datastore: &MoRef) -> BTreeMap<Str
     let name = state.text(datastore, path!(Datastore, "name"));
     let mut found = BTreeMap::new();
     for vm in state.morefs(datastore, path!(Datastore, "vm")) {
-        let written = state.at(&vm, path!(VirtualMachine, "layoutEx.timestamp"));
-        let modified = written.and_then(Value::as_date_time).unwrap_or(DateTime::EPOCH);
-        let files = state.at(&vm, path!(VirtualMachine, "layoutEx.file")).map(Value::items);
-        for file in files.unwrap_or_default().iter().filter_map(Value::as_object) {
+        let Some(machine) = state.properties(&vm) else { continue };
+        let written = machine.value(path!(VirtualMachine, "layoutEx.timestamp"));
+        let written = written.as_ref().and_then(Value::as_date_time);
+        let modified = written.unwrap_or(DateTime::EPOCH);
+        let files = machine.value(path!(VirtualMachine, "layoutEx.file"));
+        for file in files.iter().flat_map(Value::elements).filter_map(Value::as_object) {
             let path = file.at(path!(VirtualMachineFileLayoutExFileInfo, "name"));
             let path = path.and_then(Value::as_str).and_then(|it| DatastorePath::parse(it).ok());
             let Some(path) = path.filter(|path| path.datastore == name) else { continue };
@@ -82,8 +84,9 @@ pub(super) fn on(state: &(impl All + ?Sized), datastore: &MoRef) -> BTreeMap<Str
             put(&mut found, &path.path, Entry { kind, size, modified, object: None, machine });
         }
     }
-    for (mo, object) in state.all() {
+    for mo in state.all() {
         let Some(path) = left_files::path_on(mo, datastore) else { continue };
+        let Some(object) = state.get(mo) else { continue };
         let made = object.at(path!(FileInfo, "modification")).and_then(Value::as_date_time);
         let (kind, size) = if mo.ty().is_a(ty::FileInfo) {
             let size = object.at(path!(FileInfo, "fileSize")).and_then(Value::as_i64);

@@ -1,5 +1,7 @@
 //! `Folder`: making things in it and moving things into it.
 
+use std::collections::HashSet;
+
 use super::call::{Call, arg};
 use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
@@ -45,8 +47,7 @@ pub(super) fn free_child_name(
         return Err(Fault::not_found(parent));
     }
     let name = names::stored(asked, None)?;
-    let siblings = state.morefs(parent, path!(Folder, "childEntity"));
-    names::check_free(state, &siblings, &name, None)?;
+    names::check_free(state, parent, ty::ManagedEntity, &name, None)?;
     Ok(name)
 }
 
@@ -167,7 +168,7 @@ impl MoveInto {
     /// All of the list can move, or nothing does.
     fn check(&self, tx: &Tx<'_>) -> Result<(), Fault> {
         let home = placement::datacenter(tx, &self.folder);
-        let mut siblings = tx.morefs(&self.folder, path!(Folder, "childEntity"));
+        let mut moved = HashSet::new();
         for entity in &self.list {
             if !tx.exists(entity) {
                 return Err(Fault::not_found(entity));
@@ -182,8 +183,10 @@ impl MoveInto {
                 return Err(invalid_folder(&self.folder));
             }
             let name = tx.text(entity, path!(ManagedEntity, "name"));
-            names::check_free(tx, &siblings, name, Some(entity))?;
-            siblings.push(entity.clone());
+            names::check_free(tx, &self.folder, ty::ManagedEntity, name, Some(entity))?;
+            if !moved.insert(name) {
+                return Err(Fault::duplicate_name(name, entity));
+            }
         }
         Ok(())
     }

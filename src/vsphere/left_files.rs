@@ -68,6 +68,5 @@ pub(super) fn forget_disk(tx: &mut Tx<'_>, datastore: &MoRef, path: &DatastorePa
 
 /// All that is left on a datastore.
 pub(super) fn on(tx: &Tx<'_>, datastore: &MoRef) -> Vec<MoRef> {
-    let objects = tx.iter().map(|(mo, _)| mo);
-    objects.filter(|mo| path_on(mo, datastore).is_some()).cloned().collect()
+    tx.all_refs().filter(|mo| path_on(mo, datastore).is_some()).cloned().collect()
 }

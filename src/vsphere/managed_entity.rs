@@ -24,15 +24,6 @@ pub(super) const METHODS: &[Entry] = &[
     (ty::ExtensibleManagedObject, method::setCustomValue, Handler::Now(set_custom_value)),
 ];
 
-/// What stands beside an entity: among these its name must be the only one.
-fn siblings(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<MoRef> {
-    let Some(parent) = containment::parent(state, entity) else { return Vec::new() };
-    if parent.ty().is_a(ty::ResourcePool) && entity.ty().is_a(ty::ResourcePool) {
-        return state.morefs(&parent, path!(ResourcePool, "resourcePool"));
-    }
-    containment::children(state, &parent)
-}
-
 /// The name `asked` in the form in which the inventory stores it, if the
 /// entity can have it.
 pub(super) fn free_name(
@@ -41,7 +32,11 @@ pub(super) fn free_name(
     asked: &str,
 ) -> Result<String, Fault> {
     let name = names::stored(asked, Some(entity))?;
-    names::check_free(state, &siblings(state, entity), &name, Some(entity))?;
+    if let Some(parent) = containment::parent(state, entity) {
+        let in_pool = parent.ty().is_a(ty::ResourcePool) && entity.ty().is_a(ty::ResourcePool);
+        let of = if in_pool { ty::ResourcePool } else { ty::ManagedEntity };
+        names::check_free(state, &parent, of, &name, Some(entity))?;
+    }
     Ok(name)
 }
 

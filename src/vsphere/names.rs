@@ -2,9 +2,10 @@
 
 use crate::fault::Fault;
 use crate::inventory::Read;
-use crate::path;
+use crate::schema::Type;
 use crate::value::MoRef;
 use crate::vsphere::containment;
+use crate::vsphere::model::keys::children_called;
 
 /// The most characters that a name can have, each escape sequence counted as one.
 const LONGEST: usize = 80;
@@ -39,17 +40,18 @@ pub(super) fn stored(name: &str, entity: Option<&MoRef>) -> Result<String, Fault
     Ok(out)
 }
 
-/// Fails if an object of the kind in `siblings` other than `own` has the name.
+/// Fails if something of the kind `of` in `container` other than `own` has the
+/// name. How much there is in the container does not matter.
 pub(super) fn check_free(
     state: &(impl Read + ?Sized),
-    siblings: &[MoRef],
+    container: &MoRef,
+    of: Type,
     name: &str,
     own: Option<&MoRef>,
 ) -> Result<(), Fault> {
-    let holder = siblings.iter().find(|other| {
-        Some(*other) != own && state.text(other, path!(ManagedEntity, "name")) == name
-    });
-    holder.map_or(Ok(()), |other| Err(Fault::duplicate_name(name, other)))
+    let mut holders = children_called(state, container, name).into_iter();
+    let holder = holders.find(|other| Some(other) != own && other.ty().is_a(of));
+    holder.map_or(Ok(()), |other| Err(Fault::duplicate_name(name, &other)))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
+use super::model::keys;
 use super::service::Service;
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::path;
-use crate::schema::{StaticPath, Type, method, ty};
+use crate::schema::{Type, method, ty};
 use crate::value::{Array, MoRef, Value};
 
 pub(super) const METHODS: &[Entry] = &[
@@ -49,20 +50,7 @@ fn by_uuid(
     vms: bool,
     instance: bool,
 ) -> Vec<MoRef> {
-    let (ty, place): (Type, &StaticPath) = match (vms, instance) {
-        (true, true) => (ty::VirtualMachine, path!(VirtualMachine, "config.instanceUuid")),
-        (true, false) => (ty::VirtualMachine, path!(VirtualMachine, "config.uuid")),
-        (false, _) => (ty::HostSystem, path!(HostSystem, "hardware.systemInfo.uuid")),
-    };
-    entities(snapshot, ty, within, |mo| is_same_uuid(snapshot.text(mo, place), uuid))
-}
-
-/// Whether two texts are the same UUID, with hyphens or without.
-fn is_same_uuid(one: &str, other: &str) -> bool {
-    fn digits(text: &str) -> impl Iterator<Item = u8> {
-        text.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_lowercase())
-    }
-    digits(one).eq(digits(other))
+    narrowed(snapshot, within, keys::with_uuid(snapshot, uuid, vms, instance))
 }
 
 fn find_by_dns_name(service: &Service, call: &Call) -> Answer {
@@ -89,9 +77,7 @@ fn find_all_by_dns_name(service: &Service, call: &Call) -> Answer {
 
 fn by_dns_name(snapshot: &Snapshot, within: Option<&MoRef>, name: &str, vms: bool) -> Vec<MoRef> {
     if vms {
-        return entities(snapshot, ty::VirtualMachine, within, |mo| {
-            snapshot.text(mo, path!(VirtualMachine, "guest.hostName")).eq_ignore_ascii_case(name)
-        });
+        return narrowed(snapshot, within, keys::machines_with_dns_name(snapshot, name));
     }
     entities(snapshot, ty::HostSystem, within, |mo| {
         let host = snapshot.text(mo, path!(HostSystem, "config.network.dnsConfig.hostName"));
@@ -118,9 +104,7 @@ fn find_all_by_ip(service: &Service, call: &Call) -> Answer {
 
 fn by_ip(snapshot: &Snapshot, within: Option<&MoRef>, ip: &str, vms: bool) -> Vec<MoRef> {
     if vms {
-        return entities(snapshot, ty::VirtualMachine, within, |mo| {
-            snapshot.text(mo, path!(VirtualMachine, "guest.ipAddress")) == ip
-        });
+        return narrowed(snapshot, within, keys::machines_with_address(snapshot, ip));
     }
     entities(snapshot, ty::HostSystem, within, |mo| {
         let nics = snapshot.at(mo, path!(HostSystem, "config.network.vnic"));
@@ -143,13 +127,7 @@ fn find_by_datastore_path(service: &Service, call: &Call) -> Answer {
         ));
     }
     let within = within(&snapshot, call, arg!(FindByDatastorePath.datacenter))?;
-    first(
-        service,
-        call,
-        entities(&snapshot, ty::VirtualMachine, within, |mo| {
-            snapshot.text(mo, path!(VirtualMachine, "config.files.vmPathName")) == path
-        }),
-    )
+    first(service, call, narrowed(&snapshot, within, keys::machines_with_file(&*snapshot, path)))
 }
 
 fn find_by_inventory_path(service: &Service, call: &Call) -> Answer {
@@ -177,10 +155,9 @@ fn find_child(service: &Service, call: &Call) -> Answer {
 
 /// The child of `parent` that is called `name`, as inventory paths go.
 pub(super) fn child(snapshot: &Snapshot, parent: &MoRef, name: &str) -> Option<MoRef> {
-    super::containment::children(snapshot, parent).into_iter().find(|mo| {
-        let held = snapshot.text(mo, path!(ManagedEntity, "name"));
-        held == name || held == super::containment::escape(name)
-    })
+    let escaped = super::containment::escape(name);
+    let names = [name, &escaped].into_iter();
+    names.flat_map(|name| keys::children_called(snapshot, parent, name)).next()
 }
 
 /// The datacenter to search in, if the call names one; it must exist.
@@ -195,6 +172,14 @@ fn within<'c>(
     }
 }
 
+/// Those of `found` that are below `within`.
+fn narrowed(snapshot: &Snapshot, within: Option<&MoRef>, found: Vec<MoRef>) -> Vec<MoRef> {
+    let is_within = |mo: &MoRef| {
+        within.is_none_or(|top| super::containment::is_below(snapshot, mo, top))
+    };
+    found.into_iter().filter(is_within).collect()
+}
+
 fn entities(
     snapshot: &Snapshot,
     ty: Type,
@@ -202,8 +187,7 @@ fn entities(
     is_wanted: impl Fn(&MoRef) -> bool,
 ) -> Vec<MoRef> {
     let mut found: Vec<MoRef> = snapshot
-        .of_type(ty)
-        .map(|(mo, _)| mo)
+        .refs(ty)
         .filter(|mo| is_wanted(mo))
         .filter(|mo| within.is_none_or(|top| super::containment::is_below(snapshot, mo, top)))
         .cloned()

@@ -45,7 +45,7 @@ fn counts(snapshot: &Snapshot) -> BTreeMap<&'static str, usize> {
         ("pod", ty::StoragePod),
     ] {
         counts.insert(name, 0);
-        for (mo, _) in snapshot.iter().filter(|(mo, _)| mo.ty().is_a(of)) {
+        for mo in snapshot.refs(of) {
             // A pod is a folder and an app is a pool: each counts as itself only.
             let own = match mo.ty() {
                 t if t == ty::StoragePod => "pod",

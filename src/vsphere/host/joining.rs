@@ -10,7 +10,7 @@ use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::{Type, method, ty};
-use crate::value::{MoRef, Object, Value};
+use crate::value::{MoRef, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::containment;
 use crate::vsphere::dispatch::{Entry, Handler};
@@ -77,7 +77,7 @@ impl Join {
             mo.ty().is_a(ty::HostSystem)
                 && tx.text(mo, path!(HostSystem, "name")).eq_ignore_ascii_case(&self.name)
         };
-        match tx.iter().map(|(mo, _)| mo).find(|mo| has_name(mo)) {
+        match tx.all_refs().find(|mo| has_name(mo)) {
             Some(holder) => Err(Fault::duplicate_name(&self.name, holder)),
             None => Ok(()),
         }
@@ -202,7 +202,6 @@ fn equip(tx: &mut Tx<'_>, host: &MoRef, compute: &MoRef) -> Result<(), Fault> {
 }
 
 fn hosts_below(tx: &Tx<'_>, top: &MoRef) -> Vec<MoRef> {
-    let is_there =
-        |mo: &MoRef, _: &Object| mo.ty().is_a(ty::HostSystem) && containment::is_below(tx, mo, top);
-    tx.iter().filter(|(mo, object)| is_there(mo, object)).map(|(mo, _)| mo.clone()).collect()
+    let is_there = |mo: &&MoRef| mo.ty().is_a(ty::HostSystem) && containment::is_below(tx, mo, top);
+    tx.all_refs().filter(is_there).cloned().collect()
 }

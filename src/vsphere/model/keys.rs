@@ -15,6 +15,7 @@ const INSTANCE_UUID: &str = "instance uuid";
 const DNS_NAME: &str = "dns name";
 const ADDRESS: &str = "address";
 const FILE: &str = "file";
+const FOLDER: &str = "folder of files";
 
 /// The keys of an object; see [`crate::inventory::KeysOf`].
 pub(super) fn of(properties: &Properties, keys: &mut Keys) {
@@ -33,6 +34,7 @@ pub(super) fn of(properties: &Properties, keys: &mut Keys) {
         add(DNS_NAME, path!(VirtualMachine, "guest.hostName"), caseless_key);
         add(ADDRESS, path!(VirtualMachine, "guest.ipAddress"), exact_key);
         add(FILE, path!(VirtualMachine, "config.files.vmPathName"), exact_key);
+        add(FOLDER, path!(VirtualMachine, "config.files.vmPathName"), folder_key);
     } else if ty.is_a(ty::HostSystem) {
         add(UUID, path!(HostSystem, "hardware.systemInfo.uuid"), uuid_key);
     }
@@ -65,6 +67,15 @@ fn child_key(container: &MoRef, name: &str) -> Key {
 
 fn exact_key(place: &'static str, text: &str) -> Key {
     Key::new(place, None, text.as_bytes())
+}
+
+/// The key for the folder at the root of a datastore that a file is in.
+fn folder_key(place: &'static str, file: &str) -> Key {
+    Key::new(place, None, top_folder(file).as_bytes())
+}
+
+fn top_folder(file: &str) -> &str {
+    file.split_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn caseless_key(place: &'static str, text: &str) -> Key {
@@ -139,6 +150,15 @@ pub fn machines_with_file(state: &(impl Read + ?Sized), file: &str) -> Vec<MoRef
     let path = path!(VirtualMachine, "config.files.vmPathName");
     found(state, exact_key(FILE, file), |mo, properties| {
         is_a_with(mo, properties, ty::VirtualMachine, path, |held| held == file)
+    })
+}
+
+/// The machines whose configuration is a file in a folder at the root of a
+/// datastore, as in `[datastore] folder`, or below it.
+pub fn machines_in_folder(state: &(impl Read + ?Sized), folder: &str) -> Vec<MoRef> {
+    let path = path!(VirtualMachine, "config.files.vmPathName");
+    found(state, exact_key(FOLDER, folder), |mo, properties| {
+        is_a_with(mo, properties, ty::VirtualMachine, path, |held| top_folder(held) == folder)
     })
 }
 

@@ -11,6 +11,7 @@ use crate::schema::{method, ty};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::model::Catalog;
+use crate::vsphere::model::keys::children_called;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::vm::clone::Clone as CloneMachine;
@@ -132,11 +133,8 @@ impl CloneApp {
     /// free, since machines of a vApp stand in a folder here.
     fn name_of(&self, tx: &Tx<'_>, vm: &MoRef) -> String {
         let name = tx.text(vm, path!(VirtualMachine, "name"));
-        let siblings = tx.morefs(&self.folder, path!(Folder, "childEntity"));
-        let taken = |name: &str| {
-            siblings.iter().any(|it| tx.text(it, path!(ManagedEntity, "name")) == name)
-        };
-        if taken(name) { format!("{}-{name}", self.name) } else { name.to_owned() }
+        let taken = !children_called(tx, &self.folder, name).is_empty();
+        if taken { format!("{}-{name}", self.name) } else { name.to_owned() }
     }
 }
 

@@ -4,7 +4,6 @@
 use super::{config, folder, machines, set_state};
 use crate::engine::{Job, TaskContext, Tx};
 use crate::fault::Fault;
-use crate::inventory::Read;
 use crate::schema::ty;
 use crate::value::{MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
@@ -58,8 +57,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: &NewApp<'_>) -> Result<MoRef, Fault> 
     let nested = parent.ty().is_a(ty::VirtualApp);
     let owner = placement::owner(tx, parent)?;
     let name = names::stored(new.name, None)?;
-    let siblings = tx.morefs(parent, path!(ResourcePool, "resourcePool"));
-    names::check_free(tx, &siblings, &name, None)?;
+    names::check_free(tx, parent, ty::ResourcePool, &name, None)?;
     match new.folder {
         // A nested vApp stands where the one around it does.
         Some(_) if nested => return Err(Fault::invalid_argument("vmFolder")),
@@ -70,8 +68,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, new: &NewApp<'_>) -> Result<MoRef, Fault> 
             if placement::datacenter(tx, folder) != placement::datacenter(tx, &owner) {
                 return Err(Fault::invalid_argument("vmFolder"));
             }
-            let siblings = tx.morefs(folder, path!(Folder, "childEntity"));
-            names::check_free(tx, &siblings, &name, None)?;
+            names::check_free(tx, folder, ty::ManagedEntity, &name, None)?;
         }
     }
     let (number, now) = (tx.next_number(), tx.now());

@@ -19,6 +19,7 @@ use crate::vsphere::folder::{free_child_name, require_kind};
 use crate::vsphere::model::Catalog;
 use crate::vsphere::model::device::devices;
 use crate::vsphere::model::folder::FolderKind;
+use crate::vsphere::model::keys;
 use crate::vsphere::operation::Operation;
 use crate::vsphere::service::Service;
 use crate::vsphere::{left_files, placement};
@@ -181,14 +182,9 @@ pub(super) fn home(
     asked: &DatastorePath,
     name: &str,
 ) -> Result<DatastorePath, Fault> {
-    let machines = tx.morefs(datastore, path!(Datastore, "vm"));
-    let taken: Vec<&str> = machines
-        .iter()
-        .map(|vm| tx.text(vm, path!(VirtualMachine, "config.files.vmPathName")))
-        .collect();
     if asked.path.ends_with(".vmx") {
         let file = asked.to_string();
-        if taken.contains(&file.as_str()) || left_files::machine(tx, datastore, asked).is_some() {
+        if has_file(tx, datastore, &file) || left_files::machine(tx, datastore, asked).is_some() {
             return Err(Fault::new(
                 object!(FileAlreadyExists { file: &file }),
                 format!("Cannot complete the operation because the file {file} already exists"),
@@ -206,10 +202,21 @@ pub(super) fn home(
     folders
         .map(|folder| DatastorePath::new(&asked.datastore, folder))
         .filter(|folder| {
-            let inside = format!("{folder}/");
-            !taken.iter().any(|held| held.starts_with(&inside))
+            let inside = keys::machines_in_folder(tx, &folder.to_string());
+            !inside.iter().any(|vm| is_on(tx, vm, datastore))
         })
         .map(|folder| folder.join(&format!("{name}.vmx")))
         .find(|file| left_files::machine(tx, datastore, file).is_none())
         .ok_or_else(|| invalid_path(&asked.to_string()))
+}
+
+/// Whether a machine's configuration is the file on a datastore.
+pub(super) fn has_file(tx: &Tx<'_>, datastore: &MoRef, file: &str) -> bool {
+    keys::machines_with_file(tx, file).iter().any(|vm| is_on(tx, vm, datastore))
+}
+
+/// Whether a machine is listed by a datastore.
+fn is_on(tx: &Tx<'_>, vm: &MoRef, datastore: &MoRef) -> bool {
+    let listed = tx.at(datastore, path!(Datastore, "vm")).and_then(Value::as_array);
+    listed.is_some_and(|listed| listed.contains_ref(vm))
 }

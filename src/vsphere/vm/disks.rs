@@ -28,7 +28,8 @@ pub(super) fn datastore_of_host(
 fn disk_with_file(tx: &Tx<'_>, datastore: &MoRef, file: &DatastorePath) -> Option<Object> {
     let text = file.to_string();
     let of_machine = tx.morefs(datastore, path!(Datastore, "vm")).iter().find_map(|vm| {
-        let devices = tx.at(vm, path!(VirtualMachine, "config.hardware.device"))?;
+        let devices = tx.properties(vm)?;
+        let devices = devices.value(path!(VirtualMachine, "config.hardware.device"))?;
         let mut disks = devices.items().iter().filter_map(Value::as_object);
         disks.find(|disk| disk.ty().is_a(ty::VirtualDisk) && seats::file(disk) == text).cloned()
     });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::create::check_place;
+use super::create::{check_place, has_file};
 use super::disks::datastore_of_host;
 use super::{registry, state};
 use crate::engine::{Job, TaskContext, Tx};
@@ -97,11 +97,7 @@ impl Register {
         let datastore = hosts.iter().find_map(|host| datastore_of_host(tx, host, &path.datastore));
         let datastore = datastore.ok_or_else(|| not_found(&self.path))?;
         let file = path.to_string();
-        let registered = tx
-            .morefs(&datastore, path!(Datastore, "vm"))
-            .iter()
-            .any(|vm| tx.text(vm, path!(VirtualMachine, "config.files.vmPathName")) == file);
-        if registered {
+        if has_file(tx, &datastore, &file) {
             return Err(Fault::new(
                 object!(AlreadyExists { name: &file }),
                 format!("The object or item '{file}' already exists."),

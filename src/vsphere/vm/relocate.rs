@@ -168,8 +168,7 @@ impl Relocate {
         }
         if let Some(folder) = &self.target.folder {
             let name = tx.text(&self.vm, path!(VirtualMachine, "name"));
-            let siblings = tx.morefs(folder, path!(Folder, "childEntity"));
-            names::check_free(tx, &siblings, name, Some(&self.vm))?;
+            names::check_free(tx, folder, ty::ManagedEntity, name, Some(&self.vm))?;
         }
         let (config, datastores) = self.moved(tx)?;
         let host = self.host(tx, &now, &datastores)?;
