@@ -243,6 +243,9 @@ impl Membership {
             return;
         }
         node.onward.get_or_insert_default().depends.clone_from(&depends);
+        if depends == before {
+            return;
+        }
         let kept: HashSet<&MoRef> = before.iter().collect();
         for other in depends.iter().filter(|other| !kept.contains(other)) {
             walk.subscribe(other);

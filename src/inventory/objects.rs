@@ -66,10 +66,10 @@ impl Objects {
         }
     }
 
-    /// Puts properties in the place of those that there may be; whether there were.
-    pub(super) fn insert(&mut self, mo: MoRef, properties: Properties) -> bool {
+    /// Puts properties in the place of those that there may be.
+    pub(super) fn insert(&mut self, mo: MoRef, properties: Properties) {
         self.index.change(&mo, self.map.get(&mo), Some(&properties));
-        self.map.insert(mo, properties).is_some()
+        self.map.insert(mo, properties);
     }
 
     pub(super) fn remove(&mut self, mo: &MoRef) -> bool {

@@ -83,9 +83,7 @@ impl Cast {
     }
 
     fn is_like(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.mould, &other.mould)
-            && self.this == other.this
-            && self.name == other.name
+        Arc::ptr_eq(&self.mould, &other.mould) && self.this == other.this && self.name == other.name
     }
 
     /// A part of it; `slots` lead there.
@@ -362,7 +360,11 @@ mod tests {
                 "config.name",
             ] {
                 let steps = Path::parse(ty::VirtualMachine, path).unwrap();
-                assert_eq!(cast.lookup(steps.steps()).as_ref(), made.lookup(steps.steps()), "{path}");
+                assert_eq!(
+                    cast.lookup(steps.steps()).as_ref(),
+                    made.lookup(steps.steps()),
+                    "{path}"
+                );
             }
             let path = crate::path!(VirtualMachine, "guest.hostName");
             assert_eq!(cast.value(path).as_ref(), made.at(path));

@@ -1,8 +1,9 @@
 //! One state of the inventory, which never changes again.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::changelog::{ChangeLog, Commit};
 use super::index::Key;
 use super::objects::Objects;
 use super::properties::Properties;
@@ -15,18 +16,35 @@ pub(super) type Hasher = foldhash::fast::FixedState;
 /// What the layer above commits together with the objects.
 pub(super) type Companion = Option<Arc<dyn Any + Send + Sync>>;
 
+/// How many changes the log keeps: enough for a client that calls again within
+/// minutes under load, a few megabytes at the most.
+const LOG_LIMIT: usize = 65_536;
+
 /// All managed objects at one version.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub(super) version: u64,
     pub(super) objects: Objects,
     pub(super) companion: Companion,
+    pub(super) log: Arc<Mutex<ChangeLog>>,
 }
 
 impl Snapshot {
     /// A state without any object, at version zero.
     pub fn empty() -> Self {
-        Self { version: 0, objects: Objects::default(), companion: None }
+        let log = Arc::new(Mutex::new(ChangeLog::new(LOG_LIMIT)));
+        Self { version: 0, objects: Objects::default(), companion: None, log }
+    }
+
+    /// The commits that led from `version` to this state, oldest first; see
+    /// [`ChangeLog::since`].
+    pub fn since(&self, version: u64) -> Option<Vec<Commit>> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commits = log.since(version)?;
+        drop(log);
+        // Later ones have their own snapshots.
+        commits.truncate(commits.partition_point(|commit| commit.version <= self.version));
+        Some(commits)
     }
 
     /// The number of the commit that made this state.

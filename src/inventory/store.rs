@@ -9,10 +9,6 @@ use super::changelog::{ChangeLog, Commit};
 use super::snapshot::Snapshot;
 use super::transaction::Transaction;
 
-/// How many changes the log keeps: enough for a client that calls again within
-/// minutes under load, a few megabytes at the most.
-const LOG_LIMIT: usize = 65_536;
-
 /// Called after each commit, outside the writer's lock; must be quick and must
 /// not commit.
 pub type Observer = Box<dyn Fn(&Commit) + Send + Sync>;
@@ -21,7 +17,7 @@ pub type Observer = Box<dyn Fn(&Commit) + Send + Sync>;
 pub struct Store {
     current: ArcSwap<Snapshot>,
     writer: Mutex<Writer>,
-    log: Mutex<ChangeLog>,
+    log: Arc<Mutex<ChangeLog>>,
     observer: OnceLock<Observer>,
 }
 
@@ -32,10 +28,12 @@ struct Writer {
 impl Store {
     /// A store without objects.
     pub fn new() -> Self {
+        let first = Snapshot::empty();
+        let log = Arc::clone(&first.log);
         Self {
-            current: ArcSwap::from_pointee(Snapshot::empty()),
+            current: ArcSwap::from_pointee(first),
             writer: Mutex::new(Writer { next_id: 1 }),
-            log: Mutex::new(ChangeLog::new(LOG_LIMIT)),
+            log,
             observer: OnceLock::new(),
         }
     }

@@ -3,9 +3,9 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use super::changelog::{Change, ChangeKind};
+use super::changelog::{Change, ChangeKind, ChangeLog};
 use super::index::{Key, KeysOf};
 use super::objects::Objects;
 use super::properties::Properties;
@@ -21,6 +21,7 @@ pub struct Transaction {
     objects: Objects,
     companion: Companion,
     companion_is_new: bool,
+    log: Arc<Mutex<ChangeLog>>,
     changes: Vec<Change>,
     touched: HashMap<MoRef, usize, Hasher>,
     next_id: u64,
@@ -33,6 +34,7 @@ impl Transaction {
             objects: base.objects.clone(),
             companion: base.companion.clone(),
             companion_is_new: false,
+            log: Arc::clone(&base.log),
             changes: Vec::new(),
             touched: HashMap::default(),
             next_id,
@@ -84,8 +86,9 @@ impl Transaction {
 
     /// Adds an object with its properties; an object of that name is replaced.
     pub fn insert(&mut self, mo: MoRef, properties: impl Into<Properties>) {
-        let known = self.objects.insert(mo.clone(), properties.into());
+        let known = self.exists(&mo);
         self.note(&mo, if known { ChangeKind::Modified } else { ChangeKind::Created });
+        self.objects.insert(mo, properties.into());
     }
 
     /// Removes an object; whether it was there.
@@ -190,6 +193,7 @@ impl Transaction {
             version: self.version + u64::from(touched),
             objects: self.objects,
             companion: self.companion,
+            log: self.log,
         };
         ((touched || self.companion_is_new).then_some(snapshot), self.changes, self.next_id)
     }

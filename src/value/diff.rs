@@ -102,7 +102,8 @@ fn by_key(
     let old_keys = keys(old, before)?;
     let new_keys = keys(new, after)?;
     let kept: HashSet<&str> = new_keys.iter().map(String::as_str).collect();
-    let known: HashMap<&str, &Value> = old_keys.iter().map(String::as_str).zip(before.iter().copied()).collect();
+    let known: HashMap<&str, &Value> =
+        old_keys.iter().map(String::as_str).zip(before.iter().copied()).collect();
     let stayed = old_keys.iter().filter(|key| kept.contains(key.as_str()));
     let joined = new_keys.iter().filter(|key| !known.contains_key(key.as_str()));
     if !stayed.chain(joined.clone()).eq(&new_keys) || (tail > 0 && joined.count() > 0) {

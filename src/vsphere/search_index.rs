@@ -174,9 +174,8 @@ fn within<'c>(
 
 /// Those of `found` that are below `within`.
 fn narrowed(snapshot: &Snapshot, within: Option<&MoRef>, found: Vec<MoRef>) -> Vec<MoRef> {
-    let is_within = |mo: &MoRef| {
-        within.is_none_or(|top| super::containment::is_below(snapshot, mo, top))
-    };
+    let is_within =
+        |mo: &MoRef| within.is_none_or(|top| super::containment::is_below(snapshot, mo, top));
     found.into_iter().filter(is_within).collect()
 }
 

@@ -20,6 +20,7 @@ use super::scheduled::Schedules;
 use super::session::{NewSession, Session, Sessions};
 use super::session_manager::Tickets;
 use super::task::TaskProjection;
+use super::view::ContainerViews;
 use super::{METHODS, model};
 use crate::collector::Subscriptions;
 use crate::config::{ClockMode, Config};
@@ -77,6 +78,7 @@ pub struct Service {
     subscriptions: Arc<Subscriptions>,
     sessions: Sessions,
     tickets: Tickets,
+    views: ContainerViews,
     dispatch: Dispatch,
     catalog: Arc<Catalog>,
     delays: Delays,
@@ -158,6 +160,7 @@ impl Service {
             subscriptions,
             sessions: Sessions::default(),
             tickets: Tickets::default(),
+            views: ContainerViews::default(),
             dispatch,
             catalog,
             delays,
@@ -269,6 +272,11 @@ impl Service {
     /// What begins by itself.
     pub(super) fn schedules(&self) -> &Schedules {
         &self.schedules
+    }
+
+    /// The container views of all sessions.
+    pub(super) fn views(&self) -> &ContainerViews {
+        &self.views
     }
 
     pub(super) fn tickets(&self) -> &Tickets {

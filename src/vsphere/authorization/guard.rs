@@ -109,9 +109,7 @@ fn owner(state: &Snapshot, mo: &MoRef, ty: Type, path: &StaticPath) -> Option<Mo
     // Ids often tell: the browser of `datastore-12` is `datastoreBrowser-datastore-12`.
     let guess = mo.id().split_once('-').map(|(_, rest)| MoRef::new(ty, rest));
     let is_owner = |owner: &MoRef| state.moref(owner, path) == Some(mo);
-    guess.filter(&is_owner).or_else(|| {
-        state.refs(ty).find(|owner| is_owner(owner)).cloned()
-    })
+    guess.filter(&is_owner).or_else(|| state.refs(ty).find(|owner| is_owner(owner)).cloned())
 }
 
 fn is_host_manager(of: Type) -> bool {

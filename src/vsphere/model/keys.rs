@@ -93,15 +93,11 @@ fn uuid_digits(text: &str) -> impl Iterator<Item = u8> {
 
 /// The entities called `name` that `container` lists, in the order of their
 /// references.
-pub fn children_called(
-    state: &(impl Read + ?Sized),
-    container: &MoRef,
-    name: &str,
-) -> Vec<MoRef> {
+pub fn children_called(state: &(impl Read + ?Sized), container: &MoRef, name: &str) -> Vec<MoRef> {
     let is_it = |mo: &MoRef, properties: &Properties| {
-        let up = ways_up(mo.ty()).iter().any(|up| {
-            properties.value(up).as_ref().and_then(Value::as_moref) == Some(container)
-        });
+        let up = ways_up(mo.ty())
+            .iter()
+            .any(|up| properties.value(up).as_ref().and_then(Value::as_moref) == Some(container));
         let held = properties.value(path!(ManagedEntity, "name"));
         up && held.as_ref().and_then(Value::as_str) == Some(name)
     };

@@ -1,7 +1,7 @@
 //! `ViewManager` and the views: sets of objects that a session puts together
 //! and that its filters walk through.
 //!
-//! A view is computed when it is read. It says which objects it was computed
+//! A view is brought up to date when it is read. It says which objects it was computed
 //! from, so that a filter over a view is woken when its members change, and
 //! only then.
 //!
@@ -16,6 +16,7 @@ mod list;
 use std::sync::Arc;
 
 use self::container::ContainerView;
+pub(super) use self::container::ContainerViews;
 use self::inventory::InventoryView;
 use self::list::ListView;
 use super::call::{Call, arg};
@@ -70,7 +71,8 @@ fn create_container_view(service: &Service, call: &Call) -> Answer {
         .collect::<Option<Vec<Type>>>()
         .ok_or_else(|| Fault::invalid_argument("type"))?;
     let recursive = call.flag(arg!(CreateContainerView.recursive));
-    add(service, call, ty::ContainerView, ContainerView::new(container.clone(), types, recursive))
+    let view = ContainerView::new(service.views(), container.clone(), types, recursive);
+    add(service, call, ty::ContainerView, view)
 }
 
 fn create_list_view(service: &Service, call: &Call) -> Answer {
