@@ -120,6 +120,11 @@ impl FilterSpec {
         &self.roots
     }
 
+    /// Whether objects are reached through others.
+    pub(super) fn walks(&self) -> bool {
+        !self.traversals.is_empty()
+    }
+
     fn arrival(&self, index: u32) -> Option<&Arrival> {
         self.arrivals.get(index as usize)
     }

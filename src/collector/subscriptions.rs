@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use smallvec::SmallVec;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::inventory::Commit;
 use crate::value::MoRef;
@@ -33,6 +33,8 @@ pub struct Subscriptions {
     hasher: Hasher,
     last_id: AtomicU64,
     listeners: Listeners,
+    /// For those who subscribe to very much at once.
+    large: Semaphore,
 }
 
 #[derive(Default)]
@@ -46,6 +48,9 @@ impl fmt::Debug for Listeners {
 
 /// Called after each commit; must be quick and must not commit.
 pub(super) type Listener = Box<dyn Fn() + Send + Sync>;
+
+/// How many filters may look at everything at the same time.
+const LARGE_LOOKS: usize = 2;
 
 /// Subscribers of one object, by id.
 type Subscribers = SmallVec<[Arc<Inner>; 1]>;
@@ -109,7 +114,13 @@ impl Subscriptions {
             hasher: Hasher::default(),
             last_id: AtomicU64::new(0),
             listeners: Listeners::default(),
+            large: Semaphore::new(LARGE_LOOKS),
         })
+    }
+
+    /// Waits for a turn to look at very much.
+    pub(super) async fn large_look(&self) -> Option<SemaphorePermit<'_>> {
+        self.large.acquire().await.ok()
     }
 
     /// A new subscriber without subscriptions; `wake` is notified of changes.

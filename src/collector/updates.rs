@@ -157,6 +157,11 @@ impl Filter {
         }
     }
 
+    /// Whether the next look, perhaps one from the start, may be at very much.
+    pub(super) fn may_be_large(&self, anew: bool) -> bool {
+        (anew || !self.started) && self.spec.walks()
+    }
+
     /// The reference to the filter.
     pub(super) fn mo(&self) -> &MoRef {
         &self.mo

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, watch};
 
 use super::Source;
@@ -234,7 +235,21 @@ impl Collector {
         };
         let mut entered = None;
         loop {
-            if let Some(updates) = self.look(wait, &mut entered, &source)? {
+            // The first look at what a filter selects may be a look at everything.
+            let anew = entered.is_none() && wait.version.is_empty();
+            let large = if self.state().may_be_large(anew) {
+                tokio::select! {
+                    biased;
+                    turn = self.index.large_look() => turn,
+                    _ = cancelled.changed() => return Err(Fault::request_canceled()),
+                }
+            } else {
+                None
+            };
+            let mut look = || self.look(wait, &mut entered, &source);
+            let updates = if large.is_some() { aside(look) } else { look() };
+            drop(large);
+            if let Some(updates) = updates? {
                 return Ok(Some(updates));
             }
             if !wait.blocks {
@@ -288,7 +303,21 @@ impl Collector {
     }
 }
 
+/// Does work that may take long; on a thread of many tasks, the others go on
+/// meanwhile.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match runtime {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
 impl State {
+    fn may_be_large(&self, anew: bool) -> bool {
+        self.filters.iter().any(|filter| filter.may_be_large(anew))
+    }
+
     fn enter(&mut self, wait: &Wait) -> Result<From, Fault> {
         let from = self.versions.enter(&wait.version, wait.page.is_some())?;
         if let From::Base(base) = from {

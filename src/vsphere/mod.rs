@@ -26,6 +26,7 @@ mod folder;
 mod front;
 mod history;
 mod host;
+pub mod large;
 mod left_files;
 mod license;
 mod managed_entity;

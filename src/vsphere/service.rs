@@ -14,6 +14,7 @@ use super::delays::Delays;
 use super::descriptions;
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
 use super::events;
+use super::large::LargeCalls;
 use super::model::Catalog;
 use super::operation::Operation;
 use super::scheduled::Schedules;
@@ -79,6 +80,7 @@ pub struct Service {
     sessions: Sessions,
     tickets: Tickets,
     views: ContainerViews,
+    large_calls: LargeCalls,
     dispatch: Dispatch,
     catalog: Arc<Catalog>,
     delays: Delays,
@@ -161,6 +163,7 @@ impl Service {
             sessions: Sessions::default(),
             tickets: Tickets::default(),
             views: ContainerViews::default(),
+            large_calls: LargeCalls::default(),
             dispatch,
             catalog,
             delays,
@@ -272,6 +275,11 @@ impl Service {
     /// What begins by itself.
     pub(super) fn schedules(&self) -> &Schedules {
         &self.schedules
+    }
+
+    /// The turns of calls that read much.
+    pub fn large_calls(&self) -> &LargeCalls {
+        &self.large_calls
     }
 
     /// The container views of all sessions.

@@ -18,7 +18,7 @@ use crate::value::{Str, Value};
 use crate::vsphere::{Call, Service};
 use crate::wire::caller::caller;
 use crate::wire::faults::on_wire;
-use crate::wire::session;
+use crate::wire::{large, session};
 
 /// What replies are made of, except for WSDL files and the like.
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
@@ -55,9 +55,11 @@ pub(crate) async fn serve(
     caller.change_tag = header.change_tag;
     caller.has_token = header.has_token;
     let call = Call { this: request.this, method: request.method, args: request.args, caller };
-    let answer = service.call(&call).await;
-    let cookie = cookie(&service, &call, answer.is_err());
-    reply(&service, Some(call.method), call.caller.version, &answer, cookie)
+    large::answer(service, call, |service, call, answer| {
+        let cookie = cookie(service, call, answer.is_err());
+        reply(service, Some(call.method), call.caller.version, &answer, cookie)
+    })
+    .await
 }
 
 /// The cookie to set: of the session that the call began, or, as vCenter does,

@@ -1,0 +1,66 @@
+//! Calls that may read much: a few at a time, on threads of their own, so that
+//! a client that reads everything does not delay one that cancels a task.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::call::{Call, arg};
+use crate::path;
+use crate::schema::{method, ty};
+use crate::value::{Object, Value};
+
+/// A call for more objects than this by name may be large.
+const FEW: usize = 64;
+
+/// The turns of large calls: first come, first served.
+#[derive(Debug)]
+pub struct LargeCalls(Arc<Semaphore>);
+
+impl Default for LargeCalls {
+    /// As many at a time as there are processors: more would only hold memory.
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new(processors)))
+    }
+}
+
+impl LargeCalls {
+    /// Waits until one more large call may be worked on; its turn ends when
+    /// what is returned is dropped.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
+}
+
+/// Whether a call may be large, as far as its arguments tell: one that walks
+/// through the inventory, reads a view, names many objects, or goes on with
+/// what was too much for one reply.
+pub fn may_be_large(call: &Call) -> bool {
+    let specs = if call.method == method::RetrievePropertiesEx {
+        call.get(arg!(RetrievePropertiesEx.specSet))
+    } else if call.method == method::RetrieveProperties {
+        call.get(arg!(RetrieveProperties.specSet))
+    } else {
+        return call.method == method::ContinueRetrievePropertiesEx;
+    };
+    let mut named = 0;
+    specs.into_iter().flat_map(Value::elements).filter_map(Value::as_object).any(|spec| {
+        let objects = spec.at(path!(PropertyFilterSpec, "objectSet"));
+        let objects = objects.into_iter().flat_map(Value::elements).filter_map(Value::as_object);
+        objects.into_iter().any(|object| {
+            named += 1;
+            named > FEW || walks(object) || is_view(object)
+        })
+    })
+}
+
+fn walks(object: &Object) -> bool {
+    let select = object.at(path!(ObjectSpec, "selectSet")).and_then(Value::as_array);
+    select.is_some_and(|select| !select.is_empty())
+}
+
+fn is_view(object: &Object) -> bool {
+    let mo = object.at(path!(ObjectSpec, "obj")).and_then(Value::as_moref);
+    mo.is_some_and(|mo| mo.ty().is_a(ty::View))
+}
