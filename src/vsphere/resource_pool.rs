@@ -26,29 +26,7 @@ fn create(service: &Service, call: &Call) -> Answer {
     let asked = call.text(arg!(CreateResourcePool.name));
     let spec = call.required(arg!(CreateResourcePool.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
-<<<<<<< HEAD
     let made = service.commit(call, |tx| insert(tx, &call.this, asked, spec))?;
-=======
-    let made = service.commit(call, |tx| {
-        let parent = &call.this;
-        let name = names::stored(asked, None)?;
-        names::check_free(tx, parent, ty::ResourcePool, &name, None)?;
-        let owner = super::placement::owner(tx, parent)?;
-        let (mo, now) = (tx.next_moref(ty::ResourcePool, "resgroup"), tx.now());
-        let new = model::pool::NewPool { mo: &mo, name: &name, parent, owner: &owner, now };
-        let pool = model::pool::resource_pool(&new, capacity(tx, parent));
-        tx.insert(mo.clone(), pool);
-        configure(tx, &mo, spec, now)?;
-        tx.push_ref(parent, path!(ResourcePool, "resourcePool"), &mo)?;
-        let (pool, into) = (events::argument(tx, &mo), events::argument(tx, parent));
-        events::post(
-            tx,
-            &mo,
-            object!(ResourcePoolCreatedEvent { resourcePool: pool, parent: into }),
-        );
-        Ok(mo)
-    })?;
->>>>>>> e9c0619 (Names, identities and files are found by keys, not by scans)
     Ok(Some(made.into()))
 }
 
@@ -60,8 +38,7 @@ pub(super) fn insert(
     spec: &Object,
 ) -> Result<MoRef, Fault> {
     let name = names::stored(asked, None)?;
-    let siblings = tx.morefs(parent, path!(ResourcePool, "resourcePool"));
-    names::check_free(tx, &siblings, &name, None)?;
+    names::check_free(tx, parent, ty::ResourcePool, &name, None)?;
     let owner = super::placement::owner(tx, parent)?;
     let (mo, now) = (tx.next_moref(ty::ResourcePool, "resgroup"), tx.now());
     let new = model::pool::NewPool { mo: &mo, name: &name, parent, owner: &owner, now };

@@ -266,10 +266,13 @@ fn fair(program: &Path) {
     });
 }
 
+/// A part of the benchmark, by name.
+type Part = (&'static str, fn(&Path));
+
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_vimsim"));
-    let parts: [(&str, fn(&Path)); 3] = [("memory", memory), ("large", large), ("fair", fair)];
+    let parts: [Part; 3] = [("memory", memory), ("large", large), ("fair", fair)];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             part(&program);
