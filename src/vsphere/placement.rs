@@ -100,7 +100,8 @@ pub(super) fn choose(
         });
         match able {
             Ok(()) => {
-                let load = tx.at(host, path!(HostSystem, "vm")).map_or(0, |vms| vms.items().len());
+                let load =
+                    tx.at(host, path!(HostSystem, "vm")).map_or(0, |vms| vms.elements().len());
                 if best.is_none_or(|(least, _)| load < least) {
                     best = Some((load, host));
                 }

@@ -14,21 +14,22 @@ const STEP: usize = 8;
 /// Gives a port group as many ports as machines are connected to it, if it has fewer.
 pub(super) fn expand(tx: &mut Transaction, group: &MoRef) -> Result<(), Fault> {
     let keys = path!(DistributedVirtualPortgroup, "portKeys");
-    let needed = tx.at(group, path!(Network, "vm")).map_or(0, |list| list.items().len());
-    let have = tx.at(group, keys).map_or(0, |list| list.items().len());
+    let needed = tx.at(group, path!(Network, "vm")).map_or(0, |list| list.elements().len());
+    let have = tx.at(group, keys).map_or(0, |list| list.elements().len());
     if needed <= have { Ok(()) } else { resize(tx, group, needed.next_multiple_of(STEP)) }
 }
 
 /// Gives a port group so many ports; the last ones go first.
 pub fn resize(tx: &mut Transaction, group: &MoRef, count: usize) -> Result<(), Fault> {
     let keys = path!(DistributedVirtualPortgroup, "portKeys");
-    let have = tx.at(group, keys).map_or(0, |list| list.items().len());
+    let have = tx.at(group, keys).map_or(0, |list| list.elements().len());
     let switch = path!(DistributedVirtualPortgroup, "config.distributedVirtualSwitch");
     let Some(switch) = tx.moref(group, switch).cloned() else { return Ok(()) };
     let groups = tx.morefs(&switch, path!(DistributedVirtualSwitch, "portgroup"));
     let last = groups.iter().filter_map(|group| {
         let keys = tx.at(group, keys)?.items();
-        keys.iter().filter_map(|key| key.as_str()?.parse::<usize>().ok()).max()
+        // They are in ascending order, each group's.
+        keys.iter().rev().find_map(|key| key.as_str()?.parse::<usize>().ok())
     });
     let first = last.max().map_or(0, |last| last + 1);
     let all = tx.at(group, keys).map_or(&[][..], Value::items).to_vec();

@@ -181,3 +181,96 @@ fn found(
     found.sort();
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{build, rename, vm};
+    use super::*;
+    use crate::config::Config;
+    use crate::inventory::{Snapshot, Store};
+    use crate::value::DateTime;
+
+    /// What a look at everything finds.
+    fn scan(snapshot: &Snapshot, is_it: impl Fn(&MoRef) -> bool) -> Vec<MoRef> {
+        let mut found: Vec<MoRef> =
+            snapshot.refs(ty::ManagedEntity).filter(|mo| is_it(mo)).cloned().collect();
+        found.sort();
+        found
+    }
+
+    /// Whatever can be asked for of the entities that there are, and were.
+    fn check(snapshot: &Snapshot, before: &Snapshot) {
+        let name = path!(ManagedEntity, "name");
+        for mo in before.refs(ty::ManagedEntity) {
+            let called = before.text(mo, name);
+            for up in ways_up(mo.ty()).iter().filter_map(|up| before.moref(mo, up)) {
+                let expected = scan(snapshot, |other| {
+                    let listed = ways_up(other.ty()).iter();
+                    snapshot.text(other, name) == called
+                        && listed.clone().any(|way| snapshot.moref(other, way) == Some(up))
+                });
+                assert_eq!(children_called(snapshot, up, called), expected, "{called} in {up}");
+            }
+        }
+        let machines = || before.refs(ty::VirtualMachine);
+        let having = |text: &str, path: &'static StaticPath| {
+            scan(snapshot, |mo| mo.ty().is_a(ty::VirtualMachine) && snapshot.text(mo, path) == text)
+        };
+        for mo in machines() {
+            let path = path!(VirtualMachine, "config.uuid");
+            let text = before.text(mo, path);
+            assert_eq!(with_uuid(snapshot, text, true, false), having(text, path));
+            let plain = text.replace('-', "").to_uppercase();
+            assert_eq!(with_uuid(snapshot, &plain, true, false), having(text, path));
+            let path = path!(VirtualMachine, "config.instanceUuid");
+            let text = before.text(mo, path);
+            assert_eq!(with_uuid(snapshot, text, true, true), having(text, path));
+            let path = path!(VirtualMachine, "guest.hostName");
+            let text = before.text(mo, path);
+            assert!(!text.is_empty());
+            assert_eq!(machines_with_dns_name(snapshot, &text.to_uppercase()), having(text, path));
+            let path = path!(VirtualMachine, "guest.ipAddress");
+            let text = before.text(mo, path);
+            assert_eq!(machines_with_address(snapshot, text), having(text, path));
+            let path = path!(VirtualMachine, "config.files.vmPathName");
+            let text = before.text(mo, path);
+            assert_eq!(machines_with_file(snapshot, text), having(text, path));
+            let folder = text.split('/').next().unwrap();
+            assert!(machines_in_folder(snapshot, folder).contains(mo) == snapshot.exists(mo));
+        }
+        for host in snapshot.refs(ty::HostSystem) {
+            let text = snapshot.text(host, path!(HostSystem, "hardware.systemInfo.uuid"));
+            assert!(with_uuid(snapshot, text, false, false).contains(host));
+            assert!(with_uuid(snapshot, text, true, false).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_found_by_key_is_what_a_scan_finds() {
+        let now = DateTime::from_micros(1_000_000);
+        let store = Store::new();
+        let mut config = Config::default();
+        (config.model.dc, config.model.app, config.model.vm) = (2, 1, 3);
+        store.commit(|tx| build(tx, &config, now)).unwrap();
+        let first = store.snapshot();
+        check(&first, &first);
+        let mut machines: Vec<&MoRef> = first.refs(ty::VirtualMachine).collect();
+        machines.sort();
+        let [one, two, three, ..] = machines[..] else { panic!("few machines") };
+        let folder = first.refs(ty::Folder).min().unwrap();
+        store
+            .commit(|tx| {
+                rename(tx, one, "another", now)?;
+                vm::remove(tx, two)?;
+                tx.set(three, path!(VirtualMachine, "parent"), folder)
+            })
+            .unwrap();
+        let second = store.snapshot();
+        check(&second, &first);
+        check(&second, &second);
+        assert_eq!(
+            children_called(&*second, folder, second.text(three, path!(ManagedEntity, "name"))),
+            [three.clone()]
+        );
+    }
+}

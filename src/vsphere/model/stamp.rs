@@ -77,39 +77,10 @@ impl Template {
     /// CD drive and a network adapter, as vcsim's machines have.
     pub fn new(read: &impl Read, catalog: &Catalog, place: &Place<'_>, on: bool) -> Self {
         let text = |number| mark(number).to_string();
-        let datastore = read.text(place.datastore, path!(Datastore, "name")).to_owned();
-        let vmx = vmx_path(&datastore, &text(NAME));
-        let backing =
-            device::flat_backing(&disk_path(&vmx), Some(place.datastore), true, &text(DISK_UUID));
-        let (network, summary) = device::network_backing(read, place.network);
-        let extra = [
-            device::scsi_controller(0),
-            device::cdrom(),
-            device::disk(1, 0, 0, DISK_CAPACITY, backing),
-            device::nic(0, network, &summary, &text(MAC), on),
-        ];
-        let names = Names {
-            name: &text(NAME),
-            vmx_path: &vmx,
-            uuid: &text(UUID),
-            instance_uuid: &text(INSTANCE_UUID),
-        };
         let this = MoRef::new(ty::VirtualMachine, "template");
-        let machine = vm::machine(
-            read,
-            &this,
-            &NewMachine {
-                config: catalog.vm().config(&names, &extra, catalog.now()),
-                capability: catalog.vm().capability(),
-                folder: place.folder,
-                pool: Some(place.pool),
-                host: Some(place.host),
-                environment: place.environment,
-                on,
-                now: catalog.now(),
-            },
-        );
+        let machine = machine(read, catalog, place, on, &this, &text);
         let machine = if on { with_marked_guest(read, &this, &machine, catalog) } else { machine };
+        let datastore = read.text(place.datastore, path!(Datastore, "name")).to_owned();
         let mac_source = if catalog.is_esx() { MacSource::Host } else { MacSource::VCenter };
         let identities = Identities { datastore, mac_source };
         Self { mould: Mould::new(machine, &this, Box::new(identities)) }
@@ -119,6 +90,45 @@ impl Template {
     pub fn stamp(&self, vm: &MoRef, name: &str) -> Properties {
         Cast::new(Arc::clone(&self.mould), vm.clone(), Str::from(name)).into()
     }
+}
+
+/// A machine in a place, with the texts that differ from machine to machine.
+fn machine(
+    read: &impl Read,
+    catalog: &Catalog,
+    place: &Place<'_>,
+    on: bool,
+    this: &MoRef,
+    text: &dyn Fn(u8) -> String,
+) -> Object {
+    let datastore = read.text(place.datastore, path!(Datastore, "name"));
+    let vmx = vmx_path(datastore, &text(NAME));
+    let backing =
+        device::flat_backing(&disk_path(&vmx), Some(place.datastore), true, &text(DISK_UUID));
+    let (network, summary) = device::network_backing(read, place.network);
+    let extra = [
+        device::scsi_controller(0),
+        device::cdrom(),
+        device::disk(1, 0, 0, DISK_CAPACITY, backing),
+        device::nic(0, network, &summary, &text(MAC), on),
+    ];
+    let names = Names {
+        name: &text(NAME),
+        vmx_path: &vmx,
+        uuid: &text(UUID),
+        instance_uuid: &text(INSTANCE_UUID),
+    };
+    let new = NewMachine {
+        config: catalog.vm().config(&names, &extra, catalog.now()),
+        capability: catalog.vm().capability(),
+        folder: place.folder,
+        pool: Some(place.pool),
+        host: Some(place.host),
+        environment: place.environment,
+        on,
+        now: catalog.now(),
+    };
+    vm::machine(read, this, &new)
 }
 
 /// The machine with marks where its guest's name and address stand.
@@ -175,6 +185,60 @@ mod tests {
                 });
                 assert_eq!(&vm::derived(&*snapshot, vm, &bare, now), machine, "{vm}");
             }
+        }
+    }
+
+    /// The reference, or the first of several, at a path.
+    fn first_ref(machine: &Object, path: &crate::schema::StaticPath) -> MoRef {
+        let value = machine.at(path).unwrap();
+        value.as_moref().or_else(|| value.morefs().next()).cloned().unwrap()
+    }
+
+    #[test]
+    fn a_stamped_machine_is_one_made_in_full_and_reads_alike_in_parts() {
+        let now = DateTime::from_micros(1_000_000);
+        for (autostart, esx) in [(true, false), (false, false), (true, true)] {
+            let store = Store::new();
+            let mut config = Config::default();
+            config.model.autostart = autostart;
+            config.model.app = 1;
+            config.esx = esx;
+            let catalog = Catalog::new(&config, now).unwrap();
+            store.commit(|tx| super::super::build_with(tx, &catalog, &config)).unwrap();
+            let snapshot = store.snapshot();
+            let mut count = 0;
+            for vm in snapshot.refs(ty::VirtualMachine) {
+                count += 1;
+                let kept = snapshot.properties(vm).unwrap();
+                let Properties::Cast(_) = kept else { panic!("{vm} is not a cast") };
+                for (slot, field) in ty::VirtualMachine.fields().iter().enumerate() {
+                    let part = kept.get(slot);
+                    assert_eq!(part.as_ref(), kept.to_object().get(slot), "{vm} {}", field.name());
+                    let inner = part.as_ref().and_then(Value::as_object);
+                    for (at, value) in inner.iter().flat_map(|it| it.slots().iter().enumerate()) {
+                        let steps = [slot, at].map(|at| crate::schema::Step::Field(at as u16));
+                        assert_eq!(kept.lookup(&steps), *value, "{vm} {}[{at}]", field.name());
+                    }
+                }
+                let whole = kept.to_object();
+                let at = |path| first_ref(&whole, path);
+                let place = Place {
+                    folder: &at(path!(VirtualMachine, "parent")),
+                    pool: &at(path!(VirtualMachine, "resourcePool")),
+                    host: &at(path!(VirtualMachine, "runtime.host")),
+                    environment: &at(path!(VirtualMachine, "environmentBrowser")),
+                    datastore: &at(path!(VirtualMachine, "datastore")),
+                    network: &at(path!(VirtualMachine, "network")),
+                };
+                let datastore = snapshot.text(place.datastore, path!(Datastore, "name")).to_owned();
+                let source = if esx { MacSource::Host } else { MacSource::VCenter };
+                let identities = Identities { datastore, mac_source: source };
+                let name = snapshot.text(vm, path!(VirtualMachine, "name"));
+                let text = |number| identities.text(vm, name, number).to_string();
+                let made = machine(&*snapshot, &catalog, &place, autostart, vm, &text);
+                assert_eq!(made, whole, "{vm}");
+            }
+            assert!(count >= 2);
         }
     }
 }

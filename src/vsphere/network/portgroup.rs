@@ -154,7 +154,7 @@ impl Job for Reconfigure {
         self.config(tx)?;
         let version = path!(DistributedVirtualPortgroup, "config.configVersion");
         next_version(tx, &self.group, version, self.spec.field("configVersion"))?;
-        let used = tx.at(&self.group, path!(Network, "vm")).map_or(0, |list| list.items().len());
+        let used = tx.at(&self.group, path!(Network, "vm")).map_or(0, |list| list.elements().len());
         match count(&self.spec).flatten() {
             Some(count) if count < used => Err(Fault::new(
                 object!(ResourceInUse { type: "DistributedVirtualPort", name: self.group.id() }),

@@ -283,7 +283,7 @@ fn hardware_summary(props: &Object) -> Option<Object> {
     let hardware = props.at(path!(HostSystem, "hardware"))?.as_object()?;
     let at = |path| hardware.at(path).cloned();
     let count =
-        |path| props.at(path).map_or(0, |value| i64::try_from(value.items().len()).unwrap_or(0));
+        |path| props.at(path).map_or(0, |value| i64::try_from(value.elements().len()).unwrap_or(0));
     let hz = hardware.at(path!(HostHardwareInfo, "cpuInfo.hz")).and_then(Value::as_i64);
     let packages = hardware.at(path!(HostHardwareInfo, "cpuPkg")).map_or(&[][..], Value::items);
     let model = packages.first().and_then(Value::as_object).and_then(|p| p.field("description"));
