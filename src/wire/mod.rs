@@ -6,11 +6,13 @@
 //! - [`faults`]: the one table that says how a fault travels
 //! - `session`: which session a request belongs to; `caller`: who makes it
 //! - `scalar`: texts of the simple types
+//! - `large`: where a call is answered that may read much
 //! - `status`: `/about` and `/debug/vars`
 
 mod caller;
 pub mod control;
 pub mod faults;
+mod large;
 mod scalar;
 mod session;
 pub mod soap;

@@ -270,7 +270,7 @@ mod tests {
         check(&second, &second);
         assert_eq!(
             children_called(&*second, folder, second.text(three, path!(ManagedEntity, "name"))),
-            [three.clone()]
+            std::slice::from_ref(three)
         );
     }
 }

@@ -18,7 +18,7 @@ use crate::value::{MoRef, Value};
 use crate::vsphere::{Call, Service};
 use crate::wire::caller::{caller, text};
 use crate::wire::faults::on_wire;
-use crate::wire::session;
+use crate::wire::{large, session};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -51,9 +51,11 @@ pub(crate) async fn invoke(
         }
     };
     let call = call(&service, peer.as_deref(), &headers, version, (this, method, args));
-    let answer = service.call(&call).await;
-    let token = call.caller.began.get().map(|session| session.token.as_str());
-    reply(&service, version, method.result(), &answer, token)
+    large::answer(service, call, move |service, call, answer| {
+        let token = call.caller.began.get().map(|session| session.token.as_str());
+        reply(service, version, method.result(), &answer, token)
+    })
+    .await
 }
 
 /// Answers `GET`: a property.
@@ -71,8 +73,10 @@ pub(crate) async fn property(
     };
     let args = Box::new([Some(Value::from(member.as_str()))]);
     let call = call(&service, peer.as_deref(), &headers, version, (this, method::Fetch, args));
-    let answer = service.call(&call).await;
-    reply(&service, version, Some(field), &answer, None)
+    large::answer(service, call, move |service, _, answer| {
+        reply(service, version, Some(field), &answer, None)
+    })
+    .await
 }
 
 fn call(
