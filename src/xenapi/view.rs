@@ -1,6 +1,6 @@
 //! [`View`]: the inventory at one moment, with XenAPI's names for its objects.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::class::Class;
 use super::server::Server;
@@ -17,17 +17,19 @@ use super::value::NULL_REF;
 pub struct View<'a> {
     server: &'a Arc<Server>,
     state: Arc<Snapshot>,
+    /// Looked up once, because many fields name it.
+    master: OnceLock<Option<MoRef>>,
 }
 
 impl<'a> View<'a> {
     /// The latest state.
     pub fn new(server: &'a Arc<Server>) -> Self {
-        Self { server, state: server.service().engine().snapshot() }
+        Self::of(server, server.service().engine().snapshot())
     }
 
     /// A state that somebody has kept.
     pub fn of(server: &'a Arc<Server>, state: Arc<Snapshot>) -> Self {
-        Self { server, state }
+        Self { server, state, master: OnceLock::new() }
     }
 
     /// The front end.
@@ -80,7 +82,8 @@ impl<'a> View<'a> {
 
     /// The host that speaks for the pool.
     pub fn master(&self) -> Option<MoRef> {
-        self.objects_of(ty::HostSystem).into_iter().next()
+        let first = || self.objects_of(ty::HostSystem).into_iter().next();
+        self.master.get_or_init(first).clone()
     }
 
     /// Whether an object exists in the inventory.
