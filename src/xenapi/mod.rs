@@ -57,14 +57,8 @@ pub use value::Value;
 use crate::schema::{self, ty};
 
 /// All classes.
-static CLASSES: &[&class::Class] = &[
-    &event::CLASS,
-    &host::CLASS,
-    &pool::CLASS,
-    &session::CLASS,
-    &task::CLASS,
-    &vm::CLASS,
-];
+static CLASSES: &[&class::Class] =
+    &[&event::CLASS, &host::CLASS, &pool::CLASS, &session::CLASS, &task::CLASS, &vm::CLASS];
 
 /// All classes that are served.
 pub fn classes() -> &'static [&'static class::Class] {

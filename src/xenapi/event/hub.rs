@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::ledger::{Happened, Kind, Ledger};
 use super::legacy::Registrations;
-use super::subscription::{Subscription, Wanted};
+use super::subscription::Subscription;
 use crate::value::{MoRef, Str};
 use crate::xenapi::server::Server;
 use crate::xenapi::value::{Value, float_text};
@@ -131,8 +131,14 @@ impl Hub {
         let mut waiters = lock(&self.waiters);
         waiters.last += 1;
         let number = waiters.last;
-        for wanted in &subscription.wanted {
-            waiters.of(wanted).push((number, wake.clone()));
+        if subscription.all {
+            waiters.everything.push((number, wake.clone()));
+        }
+        for class in &subscription.classes {
+            waiters.classes.entry(class).or_default().push((number, wake.clone()));
+        }
+        for mo in &subscription.objects {
+            waiters.objects.entry(mo.clone()).or_default().push((number, wake.clone()));
         }
         Waiter { number, subscription, wake, waiters: self.waiters.clone() }
     }
@@ -140,16 +146,6 @@ impl Hub {
     /// Somebody was woken.
     pub(super) fn count_wakeup(&self) {
         self.wakeups.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Waiters {
-    fn of(&mut self, wanted: &Wanted) -> &mut Waiting {
-        match wanted {
-            Wanted::All => &mut self.everything,
-            Wanted::Class(class) => self.classes.entry(class).or_default(),
-            Wanted::Object(mo) => self.objects.entry(mo.clone()).or_default(),
-        }
     }
 }
 
@@ -167,13 +163,17 @@ impl Waiter {
 impl Drop for Waiter {
     fn drop(&mut self) {
         let mut waiters = lock(&self.waiters);
-        for wanted in &self.subscription.wanted {
-            let waiting = waiters.of(wanted);
-            waiting.retain(|(number, _)| *number != self.number);
-            if waiting.is_empty()
-                && let Wanted::Object(mo) = wanted
-            {
-                waiters.objects.remove(mo);
+        let leave = |waiting: &mut Waiting| waiting.retain(|(number, _)| *number != self.number);
+        leave(&mut waiters.everything);
+        for class in &self.subscription.classes {
+            waiters.classes.get_mut(class).map(leave);
+        }
+        for mo in &self.subscription.objects {
+            if let Some(waiting) = waiters.objects.get_mut(mo) {
+                leave(waiting);
+                if waiting.is_empty() {
+                    waiters.objects.remove(mo);
+                }
             }
         }
     }

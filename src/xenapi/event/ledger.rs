@@ -214,9 +214,8 @@ impl Ledger {
         events
     }
 
-    /// The object with the reference that is gone.
-    pub(super) fn find_gone(&self, reference: &str) -> Option<&MoRef> {
-        let gone = self.gone.values().rev().flatten();
-        gone.into_iter().find(|(_, gone)| gone.reference == reference).map(|(mo, _)| mo)
+    /// The objects that are gone, with their references.
+    pub(super) fn gone(&self) -> impl Iterator<Item = (&Str, &MoRef)> {
+        self.gone.values().flatten().map(|(mo, gone)| (&gone.reference, mo))
     }
 }

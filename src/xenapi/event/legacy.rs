@@ -101,11 +101,7 @@ pub(super) fn register(context: &Context<'_>, classes: &[Str]) -> Answer {
             lost: false,
             wake: Arc::default(),
         });
-    for wanted in added.wanted {
-        if !registration.subscription.wanted.contains(&wanted) {
-            registration.subscription.wanted.push(wanted);
-        }
-    }
+    registration.subscription.extend(added);
     Ok(Value::Void)
 }
 
@@ -117,9 +113,8 @@ pub(super) fn unregister(context: &Context<'_>, classes: &[Str]) -> Answer {
     let dropped = Subscription::parse(&context.view(), &hub.ledger(), classes);
     let mut registrations = lock(&hub.registrations);
     if let Some(registration) = registrations.all.get_mut(session.reference()) {
-        let kept = &mut registration.subscription.wanted;
-        kept.retain(|wanted| !dropped.wanted.contains(wanted));
-        if kept.is_empty()
+        registration.subscription.remove(&dropped);
+        if registration.subscription.is_empty()
             && let Some(gone) = registrations.all.remove(session.reference())
         {
             // Whoever waits is told that nothing will come.

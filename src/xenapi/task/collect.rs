@@ -10,12 +10,15 @@
 //! 4. of the rest, if there are more than two hundred, those that were over
 //!    first; never one that is not.
 //!
+//! A session of which a task is not over is kept from being idle by the same
+//! look at things.
+//!
 //! Nothing is destroyed: the tasks are hidden here, and vSphere's clients see
 //! them for as long as they do. Tasks end in an order, so what has to be
 //! remembered is mostly one place in it; those on which clients wrote
 //! themselves are looked at one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::is_visible;
@@ -157,6 +160,17 @@ impl Server {
         self.collect_tasks();
     }
 
+    /// Sessions whose tasks are not over are not idle.
+    fn keep_sessions(&self) {
+        let engine = self.service().engine();
+        let tasks = engine.tasks();
+        let pending = tasks.live().filter_map(|task| mark::text(task, mark::SESSION));
+        let waited_for: BTreeSet<&Str> = pending.collect();
+        for session in waited_for.iter().filter_map(|reference| self.sessions().find(reference)) {
+            drop(session.inner().busy(|| engine.now()));
+        }
+    }
+
     fn collect_tasks(self: &Arc<Self>) {
         let engine = self.service().engine();
         let limits = &self.config().xenapi;
@@ -164,6 +178,7 @@ impl Server {
         if let Err(fault) = engine.commit(|tx| collect(tx, limits, watched)) {
             tracing::error!(%fault, "tasks could not be collected");
         }
+        self.keep_sessions();
         let server = Arc::downgrade(self);
         engine.after(limits.collect_every, Weight::Background, move |_| {
             let Some(server) = server.upgrade() else { return };

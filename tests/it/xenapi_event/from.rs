@@ -115,6 +115,25 @@ fn tasks_of_vsphere_and_collected_ones_make_events() {
     assert_eq!(again.look(&["task"], &token).0, [""; 0]);
 }
 
+#[test]
+fn a_machine_that_is_gone_is_still_known_by_its_reference() {
+    let client = Client::new();
+    let vm = client.ok("VM.get_all", &[]).items()[0].clone();
+    let vm = vm.as_str().expect("a reference");
+    let only = format!("vm/{vm}");
+    let (events, token) = client.look(&[&only], "");
+    assert_eq!(events.len(), 1);
+    let mo = client.server.refs().resolve(vm, &client.engine().snapshot()).expect("a machine");
+    client
+        .engine()
+        .commit(|tx| {
+            tx.remove(&mo);
+            Ok(())
+        })
+        .expect("a commit");
+    assert_eq!(client.look(&[&only], &token).0, ["del"]);
+}
+
 #[tokio::test]
 async fn a_call_waits_for_its_time_and_no_longer() {
     let client = Client::new();

@@ -108,3 +108,19 @@ async fn nobody_is_collected_for_while_nobody_is_logged_in() {
     assert!(engine.task(&task).is_some());
     world.stop().await;
 }
+
+#[tokio::test]
+async fn a_session_is_not_idle_while_its_task_is_not_over() {
+    let world = World::start_with(|config| config.xenapi.session_timeout = MINUTE).await;
+    let client = Client::new(&world).await;
+    let task = client.create("long").await;
+    for _ in 0..10 {
+        client.advance(MINUTE * 2 / 3);
+    }
+    client.ok("task.set_status", json!([task, "success"])).await;
+    for _ in 0..3 {
+        client.advance(HALF);
+    }
+    assert_eq!(client.error("task.get_all", json!([])).await[0], "SESSION_INVALID");
+    world.stop().await;
+}

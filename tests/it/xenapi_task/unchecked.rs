@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use vimsim::engine::{Clock, Engine, Settings, TaskSpec};
+use vimsim::engine::{Clock, Engine, Settings, TaskSpec, aside_in};
 use vimsim::fault::Fault;
 use vimsim::inventory::Store;
 use vimsim::object;
@@ -434,6 +434,41 @@ fn say(engine: &Engine, id: TaskId, standing: Standing) {
 fn found(engine: &Engine) -> Vec<(TaskId, State)> {
     let tasks = engine.tasks().newer(&TaskFilter::default(), None, 10_000);
     tasks.iter().map(|task| (task.id, task.state())).collect()
+}
+
+#[test]
+fn what_a_front_end_keeps_is_committed_with_the_rest_or_not_at_all() {
+    #[derive(Debug, PartialEq)]
+    struct Own(u8);
+    #[derive(Debug, PartialEq)]
+    struct Other(u8);
+    let engine = engine();
+    engine
+        .commit(|tx| {
+            assert_eq!(tx.aside::<Own>(), None);
+            tx.set_aside(Own(1));
+            tx.set_aside(Other(7));
+            Ok(())
+        })
+        .expect("a commit");
+    let before = engine.snapshot();
+    let failed: Result<(), Fault> = engine.commit(|tx| {
+        tx.set_aside(Own(2));
+        assert_eq!(tx.aside::<Own>(), Some(&Own(2)));
+        Err(Fault::invalid_state())
+    });
+    assert!(failed.is_err());
+    assert_eq!(aside_in::<Own>(&engine.snapshot()), Some(&Own(1)));
+    engine
+        .commit(|tx| {
+            tx.set_aside(Own(3));
+            Ok(())
+        })
+        .expect("a commit");
+    let now = engine.snapshot();
+    assert_eq!((aside_in::<Own>(&now), aside_in::<Other>(&now)), (Some(&Own(3)), Some(&Other(7))));
+    // Who holds a snapshot holds what was true then.
+    assert_eq!(aside_in::<Own>(&before), Some(&Own(1)));
 }
 
 #[test]
