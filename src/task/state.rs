@@ -23,6 +23,7 @@
 //! | success, failure, cancelled | ends so, now; one that had ended keeps its `completeTime` | stays as it is |
 //! | progress | reported, while running | stays as it is |
 //! | result, error | given, as text and as `SystemError`; with success, with failure only | stays as it is |
+//! | cancel | the flag is raised, unless it has ended: the client looks at it | stays as it is |
 //!
 //! On the second face a claim writes its field and no other. There, the work
 //! that ends writes only while the task stands as pending; if a client says
@@ -513,6 +514,9 @@ fn claimed(status: &Status, claim: Claim, own: bool, now: DateTime) -> Status {
         Claim::Standing(standing) if own => next = stand(next, *standing, now),
         Claim::Progress(progress) if own && status.state == State::Running => {
             next.progress = Some(Progress::from_fraction(*progress));
+        }
+        Claim::Cancel(request) if own && !status.state.is_done() => {
+            next.cancel.get_or_insert_with(|| request.clone());
         }
         _ => {}
     }

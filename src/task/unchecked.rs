@@ -8,6 +8,7 @@
 
 use std::sync::Arc;
 
+use super::cancel::CancelRequest;
 use super::state::{Outcome, State};
 use crate::fault::Fault;
 use crate::value::{DateTime, Str, Value};
@@ -62,6 +63,8 @@ pub enum Claim {
     Result(Str),
     /// Why it failed: a code and what belongs to it.
     Error(Arc<[Str]>),
+    /// Somebody wants the work to stop, whether it can be stopped or not.
+    Cancel(CancelRequest),
 }
 
 /// Something that the work gives in terms of the value model, or that a client
@@ -156,6 +159,7 @@ impl View {
             Claim::Result(text) => self.result = Said::Raw(text),
             Claim::Error(list) if list.is_empty() => self.error = Said::Nothing,
             Claim::Error(list) => self.error = Said::Raw(list),
+            Claim::Cancel(_) => {}
         }
     }
 

@@ -135,7 +135,8 @@ fn column(class: &Class, name: &str) -> Option<&'static Field> {
     class.fields.iter().find(|field| match field.name {
         "name_label" => name == "name__label",
         "name_description" => name == "name__description",
-        plain => name == plain,
+        // Which of the others are in groups we do not know: both forms will do.
+        plain => name == plain || name.replace("__", "_") == plain,
     })
 }
 

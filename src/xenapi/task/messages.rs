@@ -6,7 +6,9 @@ use super::fields::{STATUS, dummy, standing};
 use super::{CANCELLED_BY, CLASS, DOOMED, HIDDEN, collect, is_visible};
 use crate::engine::{TaskSpec, Tx};
 use crate::fault::Fault;
-use crate::task::{Claim, Command, Operation, Reason, TaskId, TaskRecord};
+use crate::task::{
+    CancelOutcome, CancelRequest, Claim, Command, Operation, Reason, TaskId, TaskRecord,
+};
 use crate::value::{self, MoRef, Str};
 use crate::xenapi::context::Context;
 use crate::xenapi::failure::Failure;
@@ -156,9 +158,16 @@ fn cancel(context: &Context<'_>, args: &Args) -> Answer {
     let user = context.session()?.user().clone();
     change_task(context, args, |tx, task| {
         set(tx, task.id, CANCELLED_BY, value::Value::String(by))?;
-        // Whatever it meets: what cannot be stopped goes on, and nobody is told.
-        let _ = tx.cancel(task.id, Some(user));
-        Ok(())
+        let request = CancelRequest { by: Some(user.clone()), at: tx.now() };
+        match tx.cancel(task.id, Some(user)) {
+            // Work of a client's own: only the client can stop it.
+            CancelOutcome::NotCancellable if !task.driven => {
+                tx.claim(task.id, Claim::Cancel(request))
+            }
+            // Whatever else it meets: what cannot be stopped goes on, and
+            // nobody is told.
+            _ => Ok(()),
+        }
     })
 }
 

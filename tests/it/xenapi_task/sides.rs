@@ -7,7 +7,7 @@ use serde_json::json;
 use vimsim::inventory::{Read, Snapshot};
 use vimsim::path;
 use vimsim::schema::ty;
-use vimsim::task::{Claim, Outcome, Standing, State, TaskId};
+use vimsim::task::{Claim, Outcome, Standing, State, Target, TaskId};
 use vimsim::value::{MoRef, Str, Value};
 
 use super::{Client, Work};
@@ -128,6 +128,39 @@ async fn a_cancel_from_either_side_is_seen_by_the_other_in_the_same_commit() {
     let asked = engine.task(&task).expect("the task").status().cancel().cloned();
     assert_eq!(asked.and_then(|request| request.by).as_deref(), Some("root"));
     assert_eq!(info(&world, &task), seen("error", true, None));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_wish_to_cancel_what_a_client_does_itself_is_seen_on_both_sides() {
+    let world = World::start().await;
+    let client = Client::new(&world).await;
+    let reference = client.create("own").await;
+    let task = client.task(&reference);
+    client.ok("task.cancel", json!([reference])).await;
+    assert_eq!(info(&world, &task), seen("running", true, None));
+    assert_eq!(client.get("status", &reference).await, json!("pending"));
+    client.ok("task.set_status", json!([reference, "cancelled"])).await;
+    assert_eq!(info(&world, &task), seen("error", true, None));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_of_vsphere_may_end_a_task_of_xenapi() {
+    let world = World::start().await;
+    let client = Client::new(&world).await;
+    let engine = world.simulator.service().engine();
+    let reference = client.create("own").await;
+    let task = client.task(&reference);
+    client.ok("task.set_progress", json!([reference, 0.9])).await;
+    engine.update_progress(&task, 25).expect("a running task");
+    assert_eq!(client.get("progress", &reference).await, json!(0.25));
+    let result = Some(Value::from("done"));
+    engine.set_state(&task, Target::Success, result, None).expect("an end");
+    let record = client.record(&reference).await;
+    assert_eq!((&record["status"], &record["progress"]), (&json!("success"), &json!(1.0)));
+    assert_eq!(record["result"], "<value>done</value>");
+    assert_eq!(record["finished"], "20250101T00:00:00Z");
     world.stop().await;
 }
 

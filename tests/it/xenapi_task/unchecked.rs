@@ -10,8 +10,8 @@ use vimsim::inventory::Store;
 use vimsim::object;
 use vimsim::schema::ty;
 use vimsim::task::{
-    Claim, Command, End, Operation, Outcome, Progress, Said, Standing, State, Status, Target,
-    TaskFilter, TaskId, TaskRecord, View, transition,
+    CancelRequest, Claim, Command, End, Operation, Outcome, Progress, Said, Standing, State,
+    Status, Target, TaskFilter, TaskId, TaskRecord, View, transition,
 };
 use vimsim::value::{DateTime, Object, Str, Value};
 
@@ -252,6 +252,21 @@ fn the_end_writes_what_belongs_to_it_and_leaves_the_rest() {
     assert_eq!(failure.error, Said::Typed(fault));
 }
 
+#[test]
+fn a_claim_to_cancel_raises_the_flag_of_a_clients_own_task_once() {
+    let request = |by: &str| CancelRequest { by: Some(Str::from(by)), at: NOW };
+    for from in [queued(), running()] {
+        let asked = claim(&from, Claim::Cancel(request("anna")), true);
+        assert_eq!((asked.state(), asked.cancel()), (from.state(), Some(&request("anna"))));
+        assert_eq!(asked.view(), from.view());
+        assert_eq!(claim(&asked, Claim::Cancel(request("bert")), true), asked);
+        assert_eq!(claim(&from, Claim::Cancel(request("anna")), false), from);
+    }
+    for from in [succeeded(), failed(), cancelled()] {
+        assert_eq!(claim(&from, Claim::Cancel(request("anna")), true), from);
+    }
+}
+
 /// Both faces in full, by the rules as one would tell them.
 #[derive(Clone, Debug)]
 struct Model {
@@ -296,6 +311,7 @@ impl Model {
             Claim::Error(list) if list.is_empty() => self.view.error = Said::Nothing,
             Claim::Error(list) => self.view.error = Said::Raw(list.clone()),
             Claim::Standing(standing) => self.view.standing = *standing,
+            Claim::Cancel(_) => {}
         }
         let (true, Claim::Standing(standing)) = (self.own, claim) else { return self.give() };
         match standing {
