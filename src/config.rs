@@ -6,6 +6,7 @@
 mod access;
 mod control;
 mod events;
+mod span;
 mod tasks;
 mod xenapi;
 
@@ -15,9 +16,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Access, AccessError, Permission, User};
+pub use access::{Access, AccessError, Group, Permission, User};
 pub use control::ControlApi;
 pub use events::Events;
+pub use span::Span;
 pub use tasks::Tasks;
 pub use xenapi::XenApi;
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub model: Model,
     /// A directory written by `govc object.save`, loaded instead of a generated inventory.
     pub load: Option<PathBuf>,
+    /// A file with rules for tasks and calls, and other settings. Default: none.
+    pub scenario: Option<PathBuf>,
     /// Time added to calls and tasks. Default: none.
     pub delays: Delays,
     /// How long finished tasks are kept.
@@ -86,6 +90,7 @@ impl Default for Config {
             api_version: "8.0.3.0".to_owned(),
             model: Model::default(),
             load: None,
+            scenario: None,
             delays: Delays::default(),
             tasks: Tasks::default(),
             events: Events::default(),
@@ -372,7 +377,18 @@ pub enum LogFormat {
 }
 
 /// What makes time pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
 pub enum ClockMode {
     /// The machine's clock.
     #[default]

@@ -1,10 +1,12 @@
 //! What the server tells the front ends about a connection, as request extensions: who is at the
-//! other end ([`Peer`]), and that the server wants to stop ([`Shutdown`]).
+//! other end ([`Peer`]), that the server wants to stop ([`Shutdown`]), and how to end the
+//! connection before its time ([`Hangup`]).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -80,5 +82,44 @@ impl Shutdown {
     async fn reached(&self, phase: Phase) {
         // An error means that the sender is gone, but we hold it ourselves.
         let _ = self.0.subscribe().wait_for(|now| *now >= phase).await;
+    }
+}
+
+/// How a connection ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HangupKind {
+    /// It is closed.
+    Close,
+    /// It is reset: the other end gets an error instead of an end.
+    Reset,
+}
+
+/// Lets a handler end the connection that its request came by. Clones are
+/// handles of one connection.
+#[derive(Clone, Debug, Default)]
+pub struct Hangup(Arc<HangupState>);
+
+#[derive(Debug, Default)]
+struct HangupState {
+    asked: Notify,
+    reset: AtomicBool,
+}
+
+impl Hangup {
+    /// Ends the connection as soon as the caller waits for something.
+    pub fn ask(&self, kind: HangupKind) {
+        self.0.reset.store(kind == HangupKind::Reset, Ordering::Release);
+        // A permit is kept for whoever waits next.
+        self.0.asked.notify_one();
+    }
+
+    /// Waits until somebody asks.
+    pub async fn asked(&self) {
+        self.0.asked.notified().await;
+    }
+
+    /// Whether the connection is to be reset.
+    pub fn is_reset(&self) -> bool {
+        self.0.reset.load(Ordering::Acquire)
     }
 }

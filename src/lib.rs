@@ -48,6 +48,7 @@
 //! | [`task`] | the one transition function, records, the table of tasks |
 //! | [`event`] | what happened: records of events, the log of them |
 //! | [`engine`] | clock, scheduler, admission, jobs and who runs them |
+//! | [`scenario`] | rules for tasks, calls and time under the user's control; scenario files |
 //! | [`collector`] | filters, traversal, updates, waits |
 //! | [`vsphere`] | the call seam, dispatch, sessions, one managed object type a file; `model/` is the initial inventory |
 //! | [`control`] | directing a simulator: what the control API and a program that embeds it share |
@@ -86,6 +87,7 @@ pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod inventory;
+pub mod scenario;
 pub mod schema;
 pub mod server;
 mod simulator;

@@ -1,6 +1,8 @@
 //! A simulator: a simulated server behind a real one. A process can hold many.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::task::JoinHandle;
@@ -8,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, ControlApi};
 use crate::connection::Shutdown;
 use crate::control::{Clock, Control, Counters, Tasks};
+use crate::scenario::{self, Rules, Scenario};
 use crate::server::{Server, ServerError};
 use crate::vsphere::Service;
 use crate::{wire, xenapi};
@@ -22,6 +25,14 @@ pub enum StartError {
     /// The saved inventory.
     #[error("cannot load the inventory: {0}")]
     Load(#[from] wire::soap::LoadError),
+    /// The scenario.
+    #[error("cannot use the scenario {}: {error}", path.display())]
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: scenario::LoadError,
+    },
     /// The inventory that was asked for.
     #[error("cannot make the inventory: {0}")]
     Inventory(String),
@@ -42,6 +53,12 @@ pub(crate) struct Bound {
 impl Bound {
     /// Makes the inventory and takes the port.
     pub(crate) async fn new(config: Config) -> Result<Self, StartError> {
+        let scenario = match &config.scenario {
+            None => Scenario::default(),
+            Some(path) => Scenario::load(path)
+                .map_err(|error| StartError::Scenario { path: path.clone(), error })?,
+        };
+        let config = scenario.apply(config);
         let service = match &config.load {
             None => Service::new(config.clone()),
             Some(folder) => {
@@ -50,6 +67,15 @@ impl Bound {
             }
         };
         let service = service.map_err(|fault| StartError::Inventory(fault.to_string()))?;
+        // They were checked when the file was read.
+        let added = scenario.add_to(service.rules());
+        added.map_err(|error| StartError::Inventory(error.to_string()))?;
+        for timer in &scenario.timers {
+            service.arrange(
+                timer.after.map_or(Duration::ZERO, |time| time.draw(service.ids())),
+                timer.clone(),
+            );
+        }
         let xenapi = xenapi::Server::new(service.clone());
         let beside = Some(&xenapi).filter(|_| config.xenapi.listen.is_none());
         let server = Server::bind(&config, wire::router(&service, beside)).await?;
@@ -165,6 +191,12 @@ impl Simulator {
     /// What became of calls.
     pub fn counters(&self) -> Counters {
         self.control.counters()
+    }
+
+    /// The rules by which tasks and calls go their ways; they may be changed at
+    /// any time.
+    pub fn rules(&self) -> &Arc<Rules> {
+        self.service.rules()
     }
 
     /// Stops accepting, lets requests in flight end, and returns.

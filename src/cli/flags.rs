@@ -25,7 +25,7 @@ use crate::config::{
     name = "vimsim",
     version,
     about = "A stand-in for vCenter and ESXi that speaks the real wire protocols",
-    override_usage = "vimsim [FLAGS]\n       vimsim uuidgen | version | ctl …",
+    override_usage = "vimsim [FLAGS]\n       vimsim uuidgen | scenario-schema | version | ctl …",
     args_override_self = true,
     disable_help_subcommand = true
 )]
@@ -63,6 +63,8 @@ pub(super) struct Flags {
 pub(super) enum Task {
     /// Print a random UUID
     Uuidgen,
+    /// Print the JSON schema of scenario files
+    ScenarioSchema,
     /// Print the version
     Version,
     /// Direct a server that runs: its tasks, its time; see `vimsim ctl --help`
@@ -218,6 +220,11 @@ enum ClockFlag {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Timing")]
 struct Timing {
+    /// TOML file with rules for tasks and calls, and other settings; `vimsim scenario-schema`
+    /// prints its form
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+
     /// Delay every call: milliseconds, or a duration such as 2s
     #[arg(long, value_name = "MS", default_value = "0", value_parser = values::delay)]
     delay: Duration,
@@ -360,6 +367,7 @@ impl Flags {
             api_version: identity.api_version,
             load: identity.load,
             model: model.into(),
+            scenario: timing.scenario,
             delays: Delays {
                 all: timing.delay,
                 methods: timing.method_delay.0,

@@ -33,6 +33,8 @@ pub enum Invocation {
     Serve(Box<Config>),
     /// Print a random UUID.
     Uuidgen,
+    /// Print the JSON schema of scenario files.
+    ScenarioSchema,
     /// Print the version.
     Version,
     /// Direct a server that runs.
@@ -51,6 +53,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         flags::Flags::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     Ok(match flags.task {
         Some(flags::Task::Uuidgen) => Invocation::Uuidgen,
+        Some(flags::Task::ScenarioSchema) => Invocation::ScenarioSchema,
         Some(flags::Task::Version) => Invocation::Version,
         Some(flags::Task::Ctl(ctl)) => Invocation::Ctl(ctl),
         None => Invocation::Serve(Box::new(flags.into_config()?)),
@@ -64,6 +67,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Serve(config)) => run(&config),
         Ok(Invocation::Uuidgen) => {
             println!("{}", uuid::Uuid::new_v4());
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::ScenarioSchema) => {
+            println!("{:#}", crate::scenario::Scenario::schema());
             ExitCode::SUCCESS
         }
         Ok(Invocation::Version) => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Users, roles and permissions, as the file for `-users` has them.
@@ -44,7 +45,7 @@ use serde::Deserialize;
 /// - **Permissions** give a role to a user or a group on an entity, which is
 ///   named by its inventory path (default: the root folder), and on what is
 ///   below it unless `propagate` is false.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Access {
     /// The users by name.
@@ -58,7 +59,7 @@ pub struct Access {
 }
 
 /// Someone who may log in.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct User {
     /// The password; unset, any that is not empty will do.
@@ -70,7 +71,7 @@ pub struct User {
 }
 
 /// A group of users that is in other groups.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Group {
     /// The groups that the group belongs to.
@@ -89,7 +90,7 @@ impl fmt::Debug for User {
 }
 
 /// A role for someone on something.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Permission {
     /// The user; either this or `group` is set.

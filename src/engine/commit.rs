@@ -259,6 +259,9 @@ impl Core {
         for event in events {
             self.timing.scheduler.schedule(now, Weight::Work, event);
         }
+        for (after, call) in std::mem::take(&mut tx.calls) {
+            self.timing.scheduler.schedule(now.after(after), Weight::Work, Event::Call(call));
+        }
         if tx.tables_changed || !tx.touched.is_empty() {
             self.plan_sweep(&mut jobs, &tx.tables, now);
             self.plan_aging(&mut jobs, &tx.tables);

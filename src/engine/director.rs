@@ -59,6 +59,8 @@ pub struct Plan {
     pub stopping: Duration,
     /// What the task gives, instead of what its job does.
     pub result: Option<Value>,
+    /// What follows when it has succeeded.
+    pub sequel: Option<Arc<dyn Sequel>>,
 }
 
 impl Plan {
@@ -78,6 +80,7 @@ impl Plan {
             cancelable: None,
             stopping: Duration::ZERO,
             result: None,
+            sequel: None,
         }
     }
 }
@@ -135,6 +138,12 @@ pub trait Question: Send + Sync + fmt::Debug {
 
     /// What follows from an answer: the task goes on, or fails.
     fn answer(&self, choice: &str) -> Result<(), Fault>;
+}
+
+/// What follows when a task has succeeded.
+pub trait Sequel: Send + Sync + fmt::Debug {
+    /// Called in the commit of the success.
+    fn begin(&self, tx: &mut Tx<'_>, task: &Arc<TaskRecord>, result: Option<&Value>);
 }
 
 impl Course {

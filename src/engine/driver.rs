@@ -51,7 +51,7 @@ pub(super) enum Event {
     /// A finished task is no longer recent.
     Age,
     /// Somebody wanted to be called.
-    Call(Box<dyn FnOnce(&Engine) + Send>),
+    Call(super::tx::Call),
 }
 
 impl Engine {
@@ -267,6 +267,9 @@ impl Engine {
                 let result: Option<Value> = entry.job.complete(tx, &context)?;
                 entry.withdraw(tx, &record);
                 let result = entry.plan.result.clone().or(result);
+                if let Some(sequel) = entry.plan.sequel.take() {
+                    sequel.begin(tx, &record, result.as_ref());
+                }
                 tx.apply(id, Command::Finish(End::Success(result)))?;
             }
             Ok(())

@@ -45,7 +45,7 @@ pub use admission::Busy;
 pub use api::{Engine, Settings, WeakEngine, aside_in, events_in, tasks_in};
 pub use clock::{Clock, NotStepped};
 pub use commit::{Moment, Projection};
-pub use director::{Act, AsAsked, Course, Director, Plan, Question, Step};
+pub use director::{Act, AsAsked, Course, Director, Plan, Question, Sequel, Step};
 pub use hand::Refused;
 pub use job::{Job, Ready, TaskContext, TaskSpec};
 pub use scheduler::{Scheduler, Ticket, Weight};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::admission::{Admission, Answer};
+use super::api::Engine;
 use super::commit::{Moment, Projection};
 use super::director::Plan;
 use super::driver::Event;
@@ -64,6 +65,9 @@ impl Default for Tables {
     }
 }
 
+/// What somebody wants to have called.
+pub(super) type Call = Box<dyn FnOnce(&Engine) + Send>;
+
 /// A job that was submitted in this change.
 pub(super) struct Submitted {
     pub(super) id: TaskId,
@@ -95,6 +99,8 @@ pub struct Tx<'a> {
     pub(super) submitted: Vec<Submitted>,
     /// What the driver has to do once this has happened.
     pub(super) events: Vec<Event>,
+    /// What is to be called after it, and how much later.
+    pub(super) calls: Vec<(Duration, Call)>,
 }
 
 impl<'a> Tx<'a> {
@@ -119,7 +125,14 @@ impl<'a> Tx<'a> {
             touched: BTreeMap::new(),
             submitted: Vec::new(),
             events: Vec::new(),
+            calls: Vec::new(),
         }
+    }
+
+    /// Has `call` called when this change has happened and `after` has passed;
+    /// see [`Engine::after`].
+    pub fn call_after(&mut self, after: Duration, call: Call) {
+        self.calls.push((after, call));
     }
 
     /// The time of this change. Changes that follow one another have times

@@ -15,12 +15,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::line::Line;
 use super::patient::{Activity, Chatter, Patient};
 use super::stack::{self, Answerer};
 use super::tls::Acceptors;
 use super::tunnel;
 use crate::config::{Config, Limits};
-use crate::connection::{Peer, Shutdown};
+use crate::connection::{Hangup, Peer, Shutdown};
 
 /// HTTP/2 requests of one connection at a time.
 const STREAMS: u32 = 100;
@@ -161,9 +162,11 @@ async fn connection(
     alive: Alive,
     place: Option<OwnedSemaphorePermit>,
 ) {
+    let hangup = Hangup::default();
     let outcome = tokio::select! {
-        outcome = open(stream, address, door, &context) => outcome,
+        outcome = open(stream, address, door, &context, &hangup) => outcome,
         () = context.shutdown.forced() => Ok(()),
+        () = hangup.asked() => Ok(()),
     };
     if let Err(error) = outcome {
         tracing::debug!(%address, %error, "connection ended");
@@ -178,44 +181,55 @@ async fn open(
     address: SocketAddr,
     door: Door,
     context: &Arc<Context>,
+    hangup: &Hangup,
 ) -> Outcome {
     // Replies are written whole: waiting for more would only delay them.
     stream.set_nodelay(true)?;
     match (door, &context.tls) {
-        (Door::Tunnel, _) => tunnel::serve(stream, address, context.clone()).await,
-        (Door::Main, None) => plain(stream, address, context).await,
+        (Door::Tunnel, _) => tunnel::serve(stream, address, hangup, context.clone()).await,
+        (Door::Main, None) => {
+            let line = Line::new(stream, hangup.clone());
+            plain(line, address, hangup, context).await
+        }
         (Door::Main, Some(tls)) => {
             let Some(stream) = expect_tls(stream, context.limits.header_time).await? else {
                 return Ok(());
             };
-            encrypted(stream, address, &tls.main, context).await
+            let line = Line::new(stream, hangup.clone());
+            encrypted(line, address, &tls.main, hangup, context).await
         }
     }
 }
 
 /// Serves what came through the tunnel.
-pub(super) async fn tunnelled<S>(stream: S, address: SocketAddr, context: &Context) -> Outcome
+pub(super) async fn tunnelled<S>(
+    stream: S,
+    address: SocketAddr,
+    hangup: &Hangup,
+    context: &Context,
+) -> Outcome
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match &context.tls {
-        Some(tls) => encrypted(stream, address, &tls.tunnel, context).await,
-        None => plain(stream, address, context).await,
+        Some(tls) => encrypted(stream, address, &tls.tunnel, hangup, context).await,
+        None => plain(stream, address, hangup, context).await,
     }
 }
 
-async fn plain<S>(stream: S, address: SocketAddr, context: &Context) -> Outcome
+async fn plain<S>(stream: S, address: SocketAddr, hangup: &Hangup, context: &Context) -> Outcome
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let peer = Peer { address, tls: false, certificate: None };
-    http(stream, peer, Protocol::Http1, context).await
+    http(stream, peer, Protocol::Http1, hangup, context).await
 }
 
 async fn encrypted<S>(
     stream: S,
     address: SocketAddr,
     acceptor: &TlsAcceptor,
+    hangup: &Hangup,
     context: &Context,
 ) -> Outcome
 where
@@ -234,7 +248,7 @@ where
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    http(stream, peer, protocol, context).await
+    http(stream, peer, protocol, hangup, context).await
 }
 
 enum Protocol {
@@ -242,14 +256,25 @@ enum Protocol {
     Http2,
 }
 
-async fn http<S>(stream: S, peer: Peer, protocol: Protocol, context: &Context) -> Outcome
+async fn http<S>(
+    stream: S,
+    peer: Peer,
+    protocol: Protocol,
+    hangup: &Hangup,
+    context: &Context,
+) -> Outcome
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &context.limits;
     let activity = Arc::new(Activity::new());
-    let answerer =
-        Answerer::new(context.routes.clone(), peer, context.shutdown.clone(), activity.clone());
+    let answerer = Answerer::new(
+        context.routes.clone(),
+        peer,
+        context.shutdown.clone(),
+        hangup.clone(),
+        activity.clone(),
+    );
     let io = |chatter| TokioIo::new(Patient::new(stream, activity, chatter, limits));
     // The protocol is known from TLS, so the library need not guess it from the first bytes, for
     // which it would wait without a limit.

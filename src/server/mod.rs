@@ -11,10 +11,12 @@
 //! ```
 //!
 //! Every request carries, as extensions, the [`Peer`](crate::connection::Peer), axum's
-//! `ConnectInfo<SocketAddr>`, and the [`Shutdown`] signal; its body is complete and decompressed
+//! `ConnectInfo<SocketAddr>`, the [`Shutdown`] signal, and the
+//! [`Hangup`](crate::connection::Hangup) of its connection; its body is complete and decompressed
 //! before a handler runs, save for uploads of files.
 
 mod accept;
+mod line;
 mod patient;
 mod stack;
 mod tls;

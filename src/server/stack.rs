@@ -25,7 +25,7 @@ use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use super::patient::{Activity, Busy};
 use crate::config::{Config, Limits};
-use crate::connection::{Peer, Shutdown};
+use crate::connection::{Hangup, Peer, Shutdown};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The routes with the layers around them.
@@ -72,6 +72,7 @@ pub(super) async fn answer(
     mut request: Request<Incoming>,
     peer: Peer,
     shutdown: Shutdown,
+    hangup: Hangup,
     busy: Busy,
 ) -> Result<Response<Counted>, Infallible> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -80,6 +81,7 @@ pub(super) async fn answer(
     extensions.insert(ConnectInfo::<SocketAddr>(peer.address));
     extensions.insert(peer);
     extensions.insert(shutdown);
+    extensions.insert(hangup);
 
     let response = routes.oneshot(normalize_encoding(request).map(Body::new)).await?;
 
@@ -342,6 +344,7 @@ pub(super) struct Answerer {
     routes: Routes,
     peer: Peer,
     shutdown: Shutdown,
+    hangup: Hangup,
     activity: Arc<Activity>,
 }
 
@@ -350,9 +353,10 @@ impl Answerer {
         routes: Routes,
         peer: Peer,
         shutdown: Shutdown,
+        hangup: Hangup,
         activity: Arc<Activity>,
     ) -> Self {
-        Self { routes, peer, shutdown, activity }
+        Self { routes, peer, shutdown, hangup, activity }
     }
 }
 
@@ -362,8 +366,8 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Counted>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let Self { routes, peer, shutdown, activity } = self.clone();
+        let Self { routes, peer, shutdown, hangup, activity } = self.clone();
         let busy = activity.begin();
-        Box::pin(answer(routes, request, peer, shutdown, busy))
+        Box::pin(answer(routes, request, peer, shutdown, hangup, busy))
     }
 }

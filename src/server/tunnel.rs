@@ -19,11 +19,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::accept::{Context, tunnelled};
+use crate::connection::Hangup;
 
 /// Serves one connection of the tunnel's port, and what goes on inside it.
 pub(super) async fn serve(
     stream: TcpStream,
     address: SocketAddr,
+    hangup: &Hangup,
     context: Arc<Context>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (hand_over, mut inner) = oneshot::channel();
@@ -56,5 +58,5 @@ pub(super) async fn serve(
     }
     // The proxy's part ends with the first CONNECT, or without one when the client goes.
     let Ok(upgrade) = inner.try_recv() else { return Ok(()) };
-    tunnelled(TokioIo::new(upgrade.await?), address, &context).await
+    tunnelled(TokioIo::new(upgrade.await?), address, hangup, &context).await
 }

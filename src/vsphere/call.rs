@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::session::Session;
 use crate::fault::Fault;
+use crate::scenario::ReplyFate;
 use crate::schema::{Method, Version};
 use crate::value::{MoRef, Str, Value};
 
 /// Who calls, as far as the transport can tell.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The session that the request's cookie or header names, if it is alive.
     pub session: Option<Arc<Session>>,
@@ -31,6 +32,9 @@ pub struct Caller {
     pub has_token: bool,
     /// A session that this call began: the front end hands its token to the client.
     pub began: OnceLock<Arc<Session>>,
+    /// What the front end makes of the reply, if a rule says so; otherwise it
+    /// sends it.
+    pub fate: OnceLock<ReplyFate>,
 }
 
 impl Caller {
@@ -47,12 +51,13 @@ impl Caller {
             has_certificate: false,
             has_token: false,
             began: OnceLock::new(),
+            fate: OnceLock::new(),
         }
     }
 }
 
 /// A call of one method on one managed object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// The receiver.
     pub this: MoRef,

@@ -16,6 +16,7 @@ mod datastore_browser;
 mod datastore_path;
 mod delays;
 mod descriptions;
+mod directing;
 pub mod dispatch;
 mod environment_browser;
 mod events;
@@ -106,6 +107,7 @@ const METHODS: &[&[dispatch::Entry]] = &[
     vm::customize::METHODS,
     vm::instant_clone::METHODS,
     vm::power::METHODS,
+    vm::question::METHODS,
     vm::reconfigure::METHODS,
     vm::registration::METHODS,
     vm::relocate::METHODS,

@@ -12,6 +12,7 @@ use super::authorization::{self, Access, Authorization};
 use super::call::Call;
 use super::delays::Delays;
 use super::descriptions;
+use super::directing::{self, Steward};
 use super::dispatch::{Answer, Dispatch, Handler, Waiting};
 use super::events;
 use super::large::LargeCalls;
@@ -31,6 +32,7 @@ use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::inventory::{Read, Snapshot, Store, Transaction};
 use crate::path;
+use crate::scenario::{Directions, Rules};
 use crate::schema::{Method, Type, Version, ty};
 use crate::task::{Feed, Reason, Retention};
 use crate::value::{DateTime, MoRef, Object, Value};
@@ -87,6 +89,7 @@ pub struct Service {
     content: Content,
     authorization: Authorization,
     schedules: Schedules,
+    pub(super) rules: Arc<Rules>,
     touches: AtomicU64,
     feed: Arc<Feed>,
     /// Calls of methods that are not modelled, by method.
@@ -115,6 +118,7 @@ impl Service {
         let version = Version::at_most(&config.api_version)
             .ok_or_else(|| Fault::system_error("the API version is not known"))?;
         let ids = Arc::new(config.seed.map_or_else(Ids::random, Ids::seeded));
+        let rules = Arc::new(Rules::new(config.seed.unwrap_or_else(|| Ids::random().bits())));
         let clock = match config.clock {
             ClockMode::Real => Clock::real(),
             ClockMode::Stepped => Clock::stepped(STEPPED_START),
@@ -147,7 +151,7 @@ impl Service {
                 age: config.events.age,
                 count: config.events.count,
             },
-            ..Settings::default()
+            director: rules.clone(),
         };
         let engine = Engine::start(store, settings, Box::new(projection))
             .map_err(|error| Fault::system_error(&error.to_string()))?;
@@ -169,15 +173,22 @@ impl Service {
             delays,
             content,
             authorization,
+            rules,
             touches: AtomicU64::new(0),
             feed,
             unsupported: Mutex::default(),
             idle_watch: Mutex::new(false),
             config,
         });
+        service.rules.set_actor(Arc::new(Steward(Arc::downgrade(&service))));
         events::life::started(&service.engine)?;
         service.schedules.resume()?;
         Ok(service)
+    }
+
+    /// For what comes back to the server later.
+    pub(super) fn own(&self) -> Weak<Self> {
+        self.own.clone()
     }
 
     /// The settings.
@@ -395,9 +406,31 @@ impl Service {
     /// Answers a call. The checks come in the order of the real product:
     /// login, object, privileges, then what the method itself looks at.
     pub async fn call(self: &Arc<Self>, call: &Call) -> Answer {
+        match self.conduct(call) {
+            Some(conduct) => self.conducted(call, conduct).await,
+            None => self.make(call, None).await,
+        }
+    }
+
+    /// Answers a call; its task goes as `directions` say, if there are any.
+    pub(super) async fn make(
+        self: &Arc<Self>,
+        call: &Call,
+        directions: Option<&Directions>,
+    ) -> Answer {
         let session = call.caller.session.as_ref();
         let _busy = session.map(|session| session.busy(|| self.engine.now()));
-        let handler = self.admit(call)?;
+        self.check(call)?;
+        let scripted;
+        let (handler, directions) = match self.handler(call) {
+            Some(handler) => (handler, directions),
+            None => {
+                scripted = if directions.is_none() { self.script(call) } else { None };
+                let directions = directions.or(scripted.as_ref()).filter(|_| call.method.is_task());
+                let Some(directions) = directions else { return Err(self.not_modelled(call)) };
+                (Handler::Task(|_, call| Ok(directing::scripted(call))), Some(directions))
+            }
+        };
         let delay = self.delays.reply(call.method, &self.ids, self.engine.is_stepped());
         if !delay.is_zero() {
             self.engine.sleep(delay).await;
@@ -407,7 +440,7 @@ impl Service {
                 catch_unwind(AssertUnwindSafe(|| answer(self, call))).map_err(|_| ())
             }
             Handler::Task(plan) => {
-                let start = || plan(self, call).and_then(|work| self.start(call, work));
+                let start = || plan(self, call).and_then(|work| self.start(call, work, directions));
                 catch_unwind(AssertUnwindSafe(start)).map_err(|_| ())
             }
             Handler::Wait(wait) => guarded(wait(self, call)).await,
@@ -420,6 +453,23 @@ impl Service {
 
     /// The handler of a call that may be made.
     pub(super) fn admit(&self, call: &Call) -> Result<Handler, Fault> {
+        self.check(call)?;
+        self.handler(call).ok_or_else(|| self.not_modelled(call))
+    }
+
+    /// What answers calls of a method on such an object.
+    pub(super) fn handler(&self, call: &Call) -> Option<Handler> {
+        self.dispatch.find(call.this.ty(), call.method)
+    }
+
+    fn not_modelled(&self, call: &Call) -> Fault {
+        tracing::info!(method = call.method.name(), this = %call.this, "not modelled");
+        self.count_unsupported(call.method);
+        Fault::not_modelled(call.method.name())
+    }
+
+    /// Whether a call may be made.
+    fn check(&self, call: &Call) -> Result<(), Fault> {
         let session = call.caller.session.as_ref();
         if session.is_none() && call.method.privilege() != Some("System.Anonymous") {
             return Err(Fault::not_authenticated(&call.this));
@@ -432,12 +482,7 @@ impl Service {
         if !call.this.ty().is_a(call.method.owner()) {
             return Err(Fault::method_not_found(&call.this, call.method.name()));
         }
-        authorization::check(self, call)?;
-        self.dispatch.find(call.this.ty(), call.method).ok_or_else(|| {
-            tracing::info!(method = call.method.name(), this = %call.this, "not modelled");
-            self.count_unsupported(call.method);
-            Fault::not_modelled(call.method.name())
-        })
+        authorization::check(self, call)
     }
 
     fn count_unsupported(&self, method: Method) {
@@ -446,8 +491,9 @@ impl Service {
     }
 
     /// Makes the task that does the work of a call.
-    fn start(&self, call: &Call, work: Operation) -> Answer {
-        let (spec, job) = self.prepare(call, work);
+    fn start(&self, call: &Call, work: Operation, directions: Option<&Directions>) -> Answer {
+        let (mut spec, job) = self.prepare(call, work);
+        spec.plan = directions.map(|directions| directions.plan(Some(call.method), spec.duration));
         self.engine.submit(spec, job).map(|task| Some(Value::Ref(task)))
     }
 

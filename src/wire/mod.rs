@@ -4,12 +4,14 @@
 //! - [`xenapi`]: XenAPI as XML-RPC and JSON-RPC
 //! - [`control`]: the control API, under `/vimsim/v1`
 //! - [`faults`]: the one table that says how a fault travels
+//! - `conduct`: replies that do not arrive as they are
 //! - `session`: which session a request belongs to; `caller`: who makes it
 //! - `scalar`: texts of the simple types
 //! - `large`: where a call is answered that may read much
 //! - `status`: `/about` and `/debug/vars`
 
 mod caller;
+mod conduct;
 pub mod control;
 pub mod faults;
 mod large;

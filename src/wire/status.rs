@@ -1,6 +1,6 @@
 //! `/about` and `/debug/vars`: what is served, and how much of it there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,17 +8,29 @@ use axum::extract::State;
 use serde_json::{Value as Json_, json};
 
 use crate::inventory::Snapshot;
-use crate::schema::ty;
+use crate::schema::{Method, ty};
 use crate::vsphere::Service;
 
-/// The methods and types that are served.
+/// The methods and types that are served, and for every method of the schema
+/// whether it is `modelled`, `scriptable` (a rule can make a task of it), or
+/// `absent`.
 pub(crate) async fn about(State(service): State<Arc<Service>>) -> Json<Json_> {
     let methods: Vec<&str> = service.methods().iter().map(|method| method.name()).collect();
     let mut types: Vec<&str> =
         service.engine().snapshot().iter().map(|(mo, _)| mo.ty().name()).collect();
     types.sort_unstable();
     types.dedup();
-    Json(json!({ "methods": methods, "types": types }))
+    let modelled: HashSet<Method> = service.methods().into_iter().collect();
+    let coverage = Method::all().map(|method| {
+        let coverage = match method {
+            method if modelled.contains(&method) => "modelled",
+            method if method.is_task() => "scriptable",
+            _ => "absent",
+        };
+        (method.name(), coverage)
+    });
+    let coverage: BTreeMap<_, _> = coverage.collect();
+    Json(json!({ "methods": methods, "types": types, "coverage": coverage }))
 }
 
 /// Counts, in the form of Go's expvar, which scripts around vcsim read.

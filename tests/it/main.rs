@@ -15,6 +15,7 @@ mod model;
 mod operations;
 mod privileges;
 mod property_path;
+mod scenario;
 mod scheduled;
 mod schema;
 mod schema_build;

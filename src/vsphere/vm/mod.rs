@@ -9,6 +9,7 @@ mod disk_chain;
 mod disks;
 pub(super) mod instant_clone;
 pub(super) mod power;
+pub(super) mod question;
 pub(super) mod reconfigure;
 pub(super) mod registration;
 pub(super) mod registry;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Limits, decode_request, encode_fault, encode_response};
 use crate::config::Direction;
-use crate::connection::Peer;
+use crate::connection::{Hangup, Peer};
 use crate::fault::Fault;
 use crate::schema::{Method, Version, method};
 use crate::value::{Str, Value};
@@ -27,6 +27,7 @@ const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 pub(crate) async fn serve(
     State(service): State<Arc<Service>>,
     peer: Option<Extension<Peer>>,
+    hangup: Option<Extension<Hangup>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -55,7 +56,7 @@ pub(crate) async fn serve(
     caller.change_tag = header.change_tag;
     caller.has_token = header.has_token;
     let call = Call { this: request.this, method: request.method, args: request.args, caller };
-    large::answer(service, call, |service, call, answer| {
+    large::answer(service, call, hangup.map(|Extension(hangup)| hangup), |service, call, answer| {
         let cookie = cookie(service, call, answer.is_err());
         reply(service, Some(call.method), call.caller.version, &answer, cookie)
     })

@@ -1,0 +1,1 @@
+//! Which operations rules are about, and what they decide.
