@@ -9,7 +9,7 @@ use crate::inventory::Read;
 use crate::path;
 use crate::schema::{Kind, Method, Type, ty};
 use crate::task::{Operation, TaskRecord};
-use crate::value::MoRef;
+use crate::value::{MoRef, Str};
 
 /// What is known of an operation when a rule is looked for.
 #[derive(Clone, Copy)]
@@ -46,7 +46,7 @@ impl<'a> Facts<'a> {
             },
             description_id: &task.description_id,
             entity: task.entity.as_ref(),
-            user: task.user().map(|user| user.as_str()),
+            user: task.user().map(Str::as_str),
             state,
         }
     }

@@ -504,7 +504,7 @@ impl Service {
         if work.holds {
             spec.locks.push(entity.clone());
         }
-        spec.entity = Some(entity);
+        spec.entity = Some(entity).filter(|entity| entity.ty().is_a(ty::ManagedEntity));
         spec.locks.extend(work.locks);
         spec.cancelable = work.cancelable;
         (spec, work.job)

@@ -79,6 +79,16 @@ mod pyvmomi {
     }
 
     #[test]
+    fn directing() {
+        python("pyvmomi", "directing", &[]);
+    }
+
+    #[test]
+    fn scenarios() {
+        python("pyvmomi", "scenarios", &[]);
+    }
+
+    #[test]
     fn ten_watchers_of_a_hundred_tasks() {
         python("pyvmomi", "watchers", &[]);
     }
@@ -270,6 +280,8 @@ fn python(client: &str, suite: &str, flags: &[&str]) {
         .args(["-X", "faulthandler", "-W", "ignore::ResourceWarning", "-m", "unittest"])
         .arg(format!("test_{suite}"))
         .current_dir(home)
+        .env("VIMSIM", env!("CARGO_BIN_EXE_vimsim"))
+        .env("VIMSIM_EXAMPLES", clients().join("../../examples"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     against_server(command, flags);
 }
