@@ -17,13 +17,21 @@ use crate::scenario::ReplyFate;
 /// What the proxy in front of vCenter answers when vCenter itself is down.
 const UPSTREAM: &str = "no healthy upstream";
 
-/// Lets a reply meet its fate. Where the connection is not known, as in tests
-/// without one, a reply that is lost is a 503 as well.
-pub(crate) async fn meet(
-    fate: ReplyFate,
+/// The reply to a call as it arrives.
+pub(crate) async fn deliver(
+    fate: Option<&ReplyFate>,
     hangup: Option<&Hangup>,
     reply: Response<Body>,
 ) -> Response<Body> {
+    match fate {
+        Some(fate) => meet(*fate, hangup, reply).await,
+        None => reply,
+    }
+}
+
+/// Lets a reply meet its fate. Where the connection is not known, as in tests
+/// without one, a reply that is lost is a 503 as well.
+async fn meet(fate: ReplyFate, hangup: Option<&Hangup>, reply: Response<Body>) -> Response<Body> {
     tracing::debug!(?fate, "a reply does not arrive as it is");
     let end = match fate {
         ReplyFate::Cut => return cut(reply).await,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::runtime::Handle;
@@ -17,13 +18,13 @@ use crate::vsphere::{Answer, Call, Service};
 pub(super) async fn answer(
     service: Arc<Service>,
     call: Call,
-    hangup: Option<Hangup>,
+    hangup: Option<Extension<Hangup>>,
     reply: impl FnOnce(&Service, &Call, Answer) -> Response + Send + 'static,
 ) -> Response {
     if !may_be_large(&call) {
         let answer = service.call(&call).await;
         let reply = reply(&service, &call, answer);
-        return conduct::deliver(call.caller.fate.get(), hangup.as_ref(), reply).await;
+        return conduct::deliver(call.caller.fate.get(), hangup.as_deref(), reply).await;
     }
     let turn = service.large_calls().turn().await;
     let runtime = Handle::current();
@@ -34,7 +35,7 @@ pub(super) async fn answer(
         (response, call.caller.fate.get().copied())
     });
     match work.await {
-        Ok((reply, fate)) => conduct::deliver(fate.as_ref(), hangup.as_ref(), reply).await,
+        Ok((reply, fate)) => conduct::deliver(fate.as_ref(), hangup.as_deref(), reply).await,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The server is going down.
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),

@@ -56,7 +56,7 @@ pub(crate) async fn serve(
     caller.change_tag = header.change_tag;
     caller.has_token = header.has_token;
     let call = Call { this: request.this, method: request.method, args: request.args, caller };
-    large::answer(service, call, hangup.map(|Extension(hangup)| hangup), |service, call, answer| {
+    large::answer(service, call, hangup, |service, call, answer| {
         let cookie = cookie(service, call, answer.is_err());
         reply(service, Some(call.method), call.caller.version, &answer, cookie)
     })

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Limits, decode_arguments, encode_fault, encode_result, releases};
 use crate::config::Direction;
-use crate::connection::Peer;
+use crate::connection::{Hangup, Peer};
 use crate::fault::Fault;
 use crate::schema::{Field, Kind, Method, Type, Version, method};
 use crate::value::{MoRef, Value};
@@ -33,6 +33,7 @@ pub(crate) async fn invoke(
     State(service): State<Arc<Service>>,
     Path((release, kind, id, member)): Path<Parts>,
     peer: Option<Extension<Peer>>,
+    hangup: Option<Extension<Hangup>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -51,7 +52,7 @@ pub(crate) async fn invoke(
         }
     };
     let call = call(&service, peer.as_deref(), &headers, version, (this, method, args));
-    large::answer(service, call, move |service, call, answer| {
+    large::answer(service, call, hangup, move |service, call, answer| {
         let token = call.caller.began.get().map(|session| session.token.as_str());
         reply(service, version, method.result(), &answer, token)
     })
@@ -63,6 +64,7 @@ pub(crate) async fn property(
     State(service): State<Arc<Service>>,
     Path((release, kind, id, member)): Path<Parts>,
     peer: Option<Extension<Peer>>,
+    hangup: Option<Extension<Hangup>>,
     headers: HeaderMap,
 ) -> Response {
     let found = receiver(&service, &release, &kind, &id)
@@ -73,7 +75,7 @@ pub(crate) async fn property(
     };
     let args = Box::new([Some(Value::from(member.as_str()))]);
     let call = call(&service, peer.as_deref(), &headers, version, (this, method::Fetch, args));
-    large::answer(service, call, move |service, _, answer| {
+    large::answer(service, call, hangup, move |service, _, answer| {
         reply(service, version, Some(field), &answer, None)
     })
     .await
