@@ -50,7 +50,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("server", &[]),
     ("simulator", &["server", "wire", "control", "vsphere", "xenapi", "engine", "scenario"]),
-    ("cli", &["server", "simulator", "wire", "scenario"]),
+    ("cli", &["value", "server", "simulator", "wire", "scenario"]),
     ("lib", &["simulator"]),
     ("main", &["cli"]),
 ];
