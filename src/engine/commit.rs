@@ -270,9 +270,16 @@ impl Core {
         tx.keep_tables();
     }
 
-    /// Sees to it that a cleaning comes when one is needed, no earlier.
+    /// Sees to it that a cleaning comes when one is needed, no earlier. Tasks
+    /// end one after the other, so what is planned for their age stays right.
     fn plan_sweep(&self, jobs: &mut Jobs, tables: &Tables, now: DateTime) {
-        let tasks = self.retention.next(&tables.tasks, now);
+        let tasks = if self.retention.exceeded(&tables.tasks) {
+            Some(now)
+        } else if let Some(ticket) = jobs.sweep {
+            Some(ticket.due())
+        } else {
+            self.retention.next(&tables.tasks)
+        };
         let events = tables.events.next_end(&self.event_retention);
         self.plan(&mut jobs.sweep, tasks.into_iter().chain(events).min(), Event::Sweep);
     }
@@ -280,6 +287,9 @@ impl Core {
     /// Sees to it that tasks stop being recent when their time has come; many
     /// at a time, if many do within a second.
     fn plan_aging(&self, jobs: &mut Jobs, tables: &Tables) {
+        if jobs.aging.is_some() {
+            return;
+        }
         let earliest = jobs.aged.map(|aged| aged.after(AGING_PAUSE));
         let next = self.retention.next_aging(&tables.tasks);
         self.plan(

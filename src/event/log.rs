@@ -29,7 +29,8 @@ impl Default for Retention {
 }
 
 type Hasher = foldhash::fast::FixedState;
-type Latest = imbl::GenericHashMap<MoRef, i32, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
+type Latest =
+    imbl::GenericHashMap<MoRef, Arc<EventRecord>, Hasher, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// The events in the order in which they happened.
 #[derive(Clone, Debug, Default)]
@@ -102,17 +103,17 @@ impl EventLog {
         let shared = self.share(&scene);
         let mut record = EventRecord::new(draft, key, time);
         record.scene = shared.unwrap_or_else(|| Arc::new(scene));
-        if let Some(about) = record.scene.about() {
-            self.latest.insert(about.clone(), key);
-        }
         let record = Arc::new(record);
+        if let Some(about) = record.scene.about() {
+            self.latest.insert(about.clone(), Arc::clone(&record));
+        }
         self.records.push_back(Arc::clone(&record));
         record
     }
 
     /// The scene of the latest event about the same object, if it is the same.
     fn share(&self, scene: &Scene) -> Option<Arc<Scene>> {
-        let latest = self.get(*self.latest.get(scene.about()?)?)?;
+        let latest = self.latest.get(scene.about()?)?;
         (*latest.scene == *scene).then(|| Arc::clone(&latest.scene))
     }
 
@@ -124,7 +125,7 @@ impl EventLog {
                 break;
             }
             if let Some(about) = oldest.scene.about()
-                && self.latest.get(about) == Some(&oldest.key)
+                && self.latest.get(about).is_some_and(|latest| latest.key == oldest.key)
             {
                 self.latest.remove(about);
             }

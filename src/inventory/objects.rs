@@ -66,10 +66,11 @@ impl Objects {
         }
     }
 
-    /// Puts properties in the place of those that there may be.
-    pub(super) fn insert(&mut self, mo: MoRef, properties: Properties) {
+    /// Puts properties in the place of those that there may be; whether there
+    /// were any.
+    pub(super) fn insert(&mut self, mo: MoRef, properties: Properties) -> bool {
         self.index.change(&mo, self.map.get(&mo), Some(&properties));
-        self.map.insert(mo, properties);
+        self.map.insert(mo, properties).is_some()
     }
 
     pub(super) fn remove(&mut self, mo: &MoRef) -> bool {

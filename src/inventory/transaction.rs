@@ -86,9 +86,9 @@ impl Transaction {
 
     /// Adds an object with its properties; an object of that name is replaced.
     pub fn insert(&mut self, mo: MoRef, properties: impl Into<Properties>) {
-        let known = self.exists(&mo);
-        self.note(&mo, if known { ChangeKind::Modified } else { ChangeKind::Created });
-        self.objects.insert(mo, properties.into());
+        let key = mo.clone();
+        let known = self.objects.insert(mo, properties.into());
+        self.note(&key, if known { ChangeKind::Modified } else { ChangeKind::Created });
     }
 
     /// Removes an object; whether it was there.

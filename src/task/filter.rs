@@ -87,7 +87,7 @@ pub struct UserFilter {
     /// Those that no user asked for, but the system, an alarm or a schedule.
     system: bool,
     /// Those of these users, folded; when not set, of every user.
-    users: Option<Vec<Str>>,
+    users: Option<Set<Str>>,
 }
 
 /// A user's name as it is compared: letter case does not matter.
@@ -119,9 +119,14 @@ impl UserFilter {
 
     /// The folded users that match, nobody for the system; nothing if they
     /// are not listed.
-    pub(super) fn listed(&self) -> Option<Vec<Option<Str>>> {
+    pub(super) fn listed(&self) -> Option<impl Iterator<Item = Option<Str>>> {
         let system = self.system.then_some(None);
-        Some(self.users.as_ref()?.iter().cloned().map(Some).chain(system).collect())
+        Some(self.users.as_ref()?.iter().cloned().map(Some).chain(system))
+    }
+
+    /// Whether tasks that no user asked for match.
+    pub(super) const fn includes_system(&self) -> bool {
+        self.system
     }
 }
 

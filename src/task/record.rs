@@ -102,6 +102,15 @@ impl Reason {
     pub fn user(&self) -> Option<&Str> {
         if let Self::User(name) = self { Some(name) } else { None }
     }
+
+    /// The alarm or the scheduled task, if one is the reason.
+    pub fn occasion(&self) -> Option<&MoRef> {
+        match self {
+            Self::Alarm { alarm: occasion, .. }
+            | Self::Schedule { scheduled_task: occasion, .. } => Some(occasion),
+            Self::User(_) | Self::System => None,
+        }
+    }
 }
 
 /// What is known of a task before it exists.

@@ -60,18 +60,20 @@ impl Retention {
         )
     }
 
-    /// When the next cleaning is due, if anything is there to age.
-    pub fn next(&self, tasks: &TaskTable, now: DateTime) -> Option<DateTime> {
-        let (age, count) = self.history_limits();
-        let history = tasks.history();
-        if tasks.finished_len() > self.count.saturating_add(self.slack())
-            || history.len() > count.saturating_add(History::SLACK)
-        {
-            return Some(now);
-        }
-        let oldest = tasks.finished().next().and_then(|record| record.status().completed_at());
-        let object = oldest.map(|oldest| oldest.after(self.age));
-        let kept = history.first_end().map(|end| end.after(age));
+    /// Whether more is remembered than the counts allow, by so much that it
+    /// is worth while to clean up.
+    pub fn exceeded(&self, tasks: &TaskTable) -> bool {
+        let (_, count) = self.history_limits();
+        tasks.finished_len() > self.count.saturating_add(self.slack())
+            || tasks.history().len() > count.saturating_add(History::SLACK)
+    }
+
+    /// When the next cleaning is due because of age, if anything is there to
+    /// age. As tasks end one after the other, this only ever moves on.
+    pub fn next(&self, tasks: &TaskTable) -> Option<DateTime> {
+        let (age, _) = self.history_limits();
+        let object = tasks.first_end().map(|oldest| oldest.after(self.age));
+        let kept = tasks.history().first_end().map(|end| end.after(age));
         match (object, kept) {
             (Some(object), Some(kept)) => Some(object.min(kept)),
             (object, kept) => object.or(kept),

@@ -1,6 +1,7 @@
 //! All tasks, as a persistent map: a copy costs a few pointers, and whoever
 //! holds one has a snapshot that never changes.
 
+use std::hash::BuildHasher;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -24,8 +25,9 @@ pub struct TaskTable {
     /// By the time of their end.
     finished: OrdSet<(DateTime, TaskId)>,
     /// By what they act on and the time of their end, which for those that
-    /// have not ended is the end of time.
-    by_entity: OrdSet<(MoRef, DateTime, TaskId)>,
+    /// have not ended is the end of time. A hash of the entity costs less to
+    /// copy and compare; another entity with the same one does no harm.
+    by_entity: OrdSet<(u64, DateTime, TaskId)>,
     /// Who ended then or before is no longer recent.
     aged: DateTime,
     history: History,
@@ -49,6 +51,10 @@ impl<'a> End<'a> {
 
 /// When tasks end that have not ended.
 const NEVER: DateTime = DateTime::from_micros(i64::MAX);
+
+fn hash(entity: &MoRef) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(entity)
+}
 
 impl Default for TaskTable {
     fn default() -> Self {
@@ -133,6 +139,11 @@ impl TaskTable {
         self.finished.range((first, Bound::Unbounded)).filter_map(|(_, id)| self.get(*id))
     }
 
+    /// When the first of them ended.
+    pub(super) fn first_end(&self) -> Option<DateTime> {
+        self.finished.get_min().map(|(end, _)| *end)
+    }
+
     /// How many tasks have ended and are remembered.
     pub fn finished_len(&self) -> usize {
         self.finished.len()
@@ -202,7 +213,7 @@ impl TaskTable {
         }
         if let Some(entity) = &record.entity {
             let end = old.status().completed_at().unwrap_or(NEVER);
-            self.by_entity.remove(&(entity.clone(), end, id));
+            self.by_entity.remove(&(hash(entity), end, id));
         }
         match record.status().completed_at() {
             Some(completed) => {
@@ -219,7 +230,7 @@ impl TaskTable {
 
     fn enter(&mut self, record: &TaskRecord, end: DateTime) {
         if let Some(entity) = &record.entity {
-            self.by_entity.insert((entity.clone(), end, record.id));
+            self.by_entity.insert((hash(entity), end, record.id));
         }
     }
 
@@ -235,7 +246,7 @@ impl TaskTable {
             self.families.remove(&id);
         }
         if let Some(entity) = &record.entity {
-            self.by_entity.remove(&(entity.clone(), completed, id));
+            self.by_entity.remove(&(hash(entity), completed, id));
         }
         if let Some(parent) = record.parent {
             self.members.remove(&(parent, id));
@@ -255,7 +266,7 @@ impl TaskTable {
         self.families.remove(&id);
         self.hidden.remove(&id);
         if let Some(entity) = &record.entity {
-            self.by_entity.remove(&(entity.clone(), NEVER, id));
+            self.by_entity.remove(&(hash(entity), NEVER, id));
         }
         if let Some(parent) = record.parent {
             self.members.remove(&(parent, id));
@@ -353,18 +364,21 @@ impl TaskTable {
                 self.live.iter().copied().chain(ended).collect()
             }
             Some(entity) => {
-                let first = (entity.clone(), self.aged, TaskId::new(u64::MAX));
-                let last = (entity.clone(), NEVER, TaskId::new(u64::MAX));
+                let hash = hash(entity);
+                let first = (hash, self.aged, TaskId::new(u64::MAX));
+                let last = (hash, NEVER, TaskId::new(u64::MAX));
                 let mut left = count;
                 let range = (Bound::Excluded(first), Bound::Included(last));
                 let all = self.by_entity.range(range).rev();
-                all.take_while(|(_, end, _)| {
-                    let taken = *end == NEVER || left > 0;
-                    left = left.saturating_sub(usize::from(*end != NEVER));
-                    taken
-                })
-                .map(|(_, _, id)| *id)
-                .collect()
+                let own = |id| self.get(id).is_some_and(|it| it.entity.as_ref() == Some(entity));
+                all.filter(|(_, _, id)| own(*id))
+                    .take_while(|(_, end, _)| {
+                        let taken = *end == NEVER || left > 0;
+                        left = left.saturating_sub(usize::from(*end != NEVER));
+                        taken
+                    })
+                    .map(|(_, _, id)| *id)
+                    .collect()
             }
         };
         if !self.hidden.is_empty() {

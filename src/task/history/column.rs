@@ -1,9 +1,17 @@
 //! One field of many tasks: each different value once, and for every task one
 //! byte that says which.
+//!
+//! A search asks for hashes only, which lie together: what it finds are
+//! candidates, that their values confirm once everything else has.
 
 use std::hash::{BuildHasher, Hash};
 
+use smallvec::SmallVec;
+
 use super::rows::{Row, Rows};
+
+/// How many hashes are compared at once.
+const LOT: usize = 32;
 
 /// Different values, found by a hash of 16 bits that lies beside them: looking
 /// for one reads a few cache lines, however large the values are.
@@ -13,16 +21,36 @@ pub(super) struct Dictionary<T> {
     hashes: Vec<u16>,
 }
 
-/// A value that is looked for, in many dictionaries.
+/// The hashes of what is looked for, in many dictionaries.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted<T> {
-    value: T,
-    hash: u16,
+pub(super) enum Wanted {
+    /// A single one.
+    One(u16),
+    /// Any of several: a bit for each hash that there can be, so that a long
+    /// list costs no more than a short one.
+    Any(Box<[u64; 1024]>),
 }
 
-impl<T: Hash> Wanted<T> {
-    pub(super) fn new(value: T) -> Self {
-        Self { hash: hash(&value), value }
+impl Wanted {
+    /// Any of these values.
+    pub(super) fn any<T: Hash>(values: impl IntoIterator<Item = T>) -> Self {
+        let mut hashes = values.into_iter().map(|value| hash(&value));
+        let (first, second) = (hashes.next(), hashes.next());
+        if let (Some(only), None) = (first, second) {
+            return Self::One(only);
+        }
+        let mut bits = Box::new([0; 1024]);
+        for hash in first.into_iter().chain(second).chain(hashes) {
+            if let Some(word) = bits.get_mut(usize::from(hash / 64)) {
+                *word |= 1 << (hash % 64);
+            }
+        }
+        Self::Any(bits)
+    }
+
+    /// This value.
+    pub(super) fn one<T: Hash>(value: &T) -> Self {
+        Self::One(hash(value))
     }
 }
 
@@ -32,39 +60,77 @@ impl<T> Default for Dictionary<T> {
     }
 }
 
-impl<T: Eq + Hash> Dictionary<T> {
-    /// The place of a value, if it is there.
-    pub(super) fn find(&self, wanted: &Wanted<T>) -> Option<usize> {
-        self.find_hashed(&wanted.value, wanted.hash)
-    }
-
-    fn find_hashed(&self, value: &T, hash: u16) -> Option<usize> {
-        let mut same = self.hashes.iter().enumerate().filter(|(_, held)| **held == hash);
-        same.find(|(place, _)| self.values.get(*place) == Some(value)).map(|(place, _)| place)
-    }
-
-    /// The place of a value, which is added if it is not there.
-    pub(super) fn place(&mut self, value: T) -> usize {
-        let hash = hash(&value);
-        self.find_hashed(&value, hash).unwrap_or_else(|| {
-            self.values.push(value);
-            self.hashes.push(hash);
-            self.values.len() - 1
-        })
+impl<T> Dictionary<T> {
+    /// Calls `found` with each place that may have what is wanted.
+    pub(super) fn candidates(&self, wanted: &Wanted, mut found: impl FnMut(usize)) {
+        match wanted {
+            Wanted::One(wanted) => find(&self.hashes, *wanted, found),
+            Wanted::Any(bits) => {
+                for (place, hash) in self.hashes.iter().enumerate() {
+                    let word = bits.get(usize::from(*hash / 64)).copied().unwrap_or_default();
+                    if word >> (*hash % 64) & 1 == 1 {
+                        found(place);
+                    }
+                }
+            }
+        }
     }
 
     pub(super) fn get(&self, place: usize) -> Option<&T> {
         self.values.get(place)
     }
 
-    fn shrink(&mut self) {
+    /// Gives back what was allocated in advance.
+    pub(super) fn shrink(&mut self) {
         self.values.shrink_to_fit();
         self.hashes.shrink_to_fit();
     }
 }
 
+impl<T: Eq + Hash> Dictionary<T> {
+    /// The place of a value, which is added if it is not there.
+    pub(super) fn place(&mut self, value: T) -> usize {
+        let hash = hash(&value);
+        let mut known = None;
+        find(&self.hashes, hash, |place| {
+            if self.values.get(place) == Some(&value) {
+                known = Some(place);
+            }
+        });
+        known.unwrap_or_else(|| {
+            self.values.push(value);
+            self.hashes.push(hash);
+            self.values.len() - 1
+        })
+    }
+}
+
+/// Calls `found` with each place of `wanted`. A lot without it is dismissed by
+/// a few instructions.
+fn find(hashes: &[u16], wanted: u16, mut found: impl FnMut(usize)) {
+    let (lots, rest) = hashes.as_chunks::<LOT>();
+    let mut look = |first: usize, lot: &[u16]| {
+        for (at, _) in lot.iter().enumerate().filter(|(_, hash)| **hash == wanted) {
+            found(first + at);
+        }
+    };
+    for (number, lot) in lots.iter().enumerate() {
+        if has(lot, wanted) {
+            look(number * LOT, lot);
+        }
+    }
+    look(lots.len() * LOT, rest);
+}
+
+/// On its own, so that it becomes vector instructions.
+#[inline(never)]
+fn has(lot: &[u16; LOT], wanted: u16) -> bool {
+    lot.iter().fold(false, |any, hash| any | (*hash == wanted))
+}
+
 fn hash<T: Hash>(value: &T) -> u16 {
-    (foldhash::fast::FixedState::default().hash_one(value) >> 48) as u16
+    // The fast one mixes too little for so few bits.
+    (foldhash::quality::FixedState::default().hash_one(value) >> 48) as u16
 }
 
 /// The values of one field for the tasks of one segment.
@@ -94,14 +160,36 @@ impl<T: Eq + Hash> Column<T> {
             *place = code as u8;
         }
     }
+}
 
+impl<T> Column<T> {
     /// The value of a row that was set.
     pub(super) fn get(&self, row: Row) -> Option<&T> {
-        self.distinct.get(self.code(row))
+        self.distinct.get(usize::from(self.code(row)))
     }
 
-    fn code(&self, row: Row) -> usize {
-        self.codes.get(usize::from(row)).copied().map_or(0, usize::from)
+    fn code(&self, row: Row) -> u8 {
+        self.codes.get(usize::from(row)).copied().unwrap_or_default()
+    }
+
+    /// The codes of the values that may be wanted.
+    pub(super) fn candidates(&self, wanted: &Wanted) -> Rows {
+        let mut codes = Rows::default();
+        self.distinct.candidates(wanted, |place| codes.insert(place as u8));
+        codes
+    }
+
+    /// Keeps the rows that have one of the codes.
+    pub(super) fn keep_codes(&self, rows: &mut Rows, codes: Rows) {
+        if self.codes.is_empty() {
+            if !codes.contains(0) {
+                *rows = Rows::default();
+            }
+        } else if rows.len() <= 8 {
+            rows.retain(|row| codes.contains(self.code(row)));
+        } else {
+            *rows = rows.and(Rows::of(&self.codes, codes));
+        }
     }
 
     /// Keeps the rows whose value satisfies `wanted`, which is asked once for
@@ -110,36 +198,10 @@ impl<T: Eq + Hash> Column<T> {
         if rows.len() < self.distinct.values.len() {
             rows.retain(|row| self.get(row).is_some_and(&wanted));
         } else {
-            self.keep_codes(rows, self.distinct.values.iter().map(wanted));
-        }
-    }
-
-    /// Keeps the rows that have one of `wanted`.
-    pub(super) fn keep_any(&self, rows: &mut Rows, wanted: &[Wanted<T>]) {
-        let mut hits = [false; Rows::COUNT];
-        for wanted in wanted {
-            let place = self.distinct.find(wanted).and_then(|place| hits.get_mut(place));
-            if let Some(hit) = place {
-                *hit = true;
-            }
-        }
-        self.keep_codes(rows, hits.into_iter().take(self.distinct.values.len()));
-    }
-
-    fn keep_codes(&self, rows: &mut Rows, hits: impl Iterator<Item = bool>) {
-        let mut table = [false; Rows::COUNT];
-        let (mut any, mut all) = (false, true);
-        for (place, hit) in table.iter_mut().zip(hits) {
-            *place = hit;
-            any |= hit;
-            all &= hit;
-        }
-        if !any {
-            *rows = Rows::default();
-        } else if !all {
-            *rows = rows.and(Rows::of(&self.codes, |code| {
-                table.get(usize::from(code)).copied().unwrap_or_default()
-            }));
+            let mut codes = Rows::default();
+            let values = self.distinct.values.iter().enumerate();
+            values.filter(|(_, value)| wanted(value)).for_each(|(at, _)| codes.insert(at as u8));
+            self.keep_codes(rows, codes);
         }
     }
 
@@ -147,9 +209,7 @@ impl<T: Eq + Hash> Column<T> {
     pub(super) fn shrink(&mut self) {
         self.distinct.shrink();
     }
-
-    /// The number of different values.
-    pub(super) fn distinct(&self) -> usize {
-        self.distinct.values.len()
-    }
 }
+
+/// Places in a dictionary that may have what is wanted: hardly ever two.
+pub(super) type Places = SmallVec<[u32; 4]>;

@@ -13,6 +13,7 @@
 //! that it is part of: whoever holds a copy reads what was true then.
 
 mod column;
+mod query;
 mod rows;
 mod segment;
 
@@ -21,8 +22,9 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use self::query::Query;
 use self::rows::Rows;
-use self::segment::{Query, Segment, id, place};
+use self::segment::{Segment, id, place};
 use super::filter::TaskFilter;
 use super::record::{TaskId, TaskRecord};
 use crate::value::DateTime;
@@ -182,7 +184,7 @@ impl History {
         let query = Query::new(filter);
         segments.flat_map(move |(number, segment)| {
             let number = *number;
-            let rows = segment.select(&query).iter().map(move |row| id(number, row));
+            let rows = query.select(segment).iter().map(move |row| id(number, row));
             rows.filter(move |id| std::ops::RangeBounds::contains(&range, id))
         })
     }

@@ -1,45 +1,48 @@
-//! What is kept of 256 tasks with neighbouring numbers, field by field.
-//!
-//! A filter is asked of a whole segment at once: each field that it names
-//! takes rows away, and most segments are dismissed by a look at a few bytes.
+//! What is kept of 256 tasks with neighbouring numbers, field by field; how
+//! they are searched is in [`super::query`].
 
-use std::hash::Hash;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::column::{Column, Dictionary, Wanted};
+use super::column::{Column, Dictionary};
 use super::rows::{Row, Rows};
 use crate::fault::Fault;
 use crate::task::CancelRequest;
-use crate::task::filter::{Scope, TaskFilter, TimeFilter, TimeKind, UserFilter, folded};
+use crate::task::filter::{TimeFilter, folded};
 use crate::task::record::{Operation, Reason, TaskDraft, TaskId, TaskRecord};
-use crate::task::state::{Ended, Outcome, State, Status, Target};
+use crate::task::state::{Ended, Outcome, State, Status};
 use crate::value::{DateTime, MoRef, Object, Str, Value};
 
 /// The finished tasks whose numbers differ in the last eight bits only.
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
-    present: Rows,
+    pub(super) present: Rows,
+    /// Of those, the ones that failed, and the ones that were cancelled.
+    pub(super) failed: Rows,
+    pub(super) cancelled: Rows,
     kinds: Column<Kind>,
-    entities: Column<Option<MoRef>>,
+    pub(super) entities: Column<Option<MoRef>>,
     names: Column<Option<Str>>,
     /// Everything that stands above any entity here.
-    above: Dictionary<MoRef>,
+    pub(super) above: Dictionary<MoRef>,
     /// Which of those stand above a task's entity.
-    places: Column<SmallVec<[u32; 8]>>,
+    pub(super) places: Column<SmallVec<[u32; 8]>>,
     causes: Column<Cause>,
     /// Who asked, as it is compared.
-    users: Column<Option<Str>>,
-    parents: Column<Option<TaskId>>,
-    roots: Column<Option<TaskId>>,
-    tags: Column<Option<Str>>,
-    activations: Column<Option<Str>>,
-    queued: Times,
-    started: Times,
-    completed: Times,
-    chains: Numbers<i32>,
-    flags: Vec<u8>,
+    pub(super) users: Column<Option<Str>>,
+    /// The alarm or scheduled task that asked.
+    pub(super) occasions: Column<Option<MoRef>>,
+    pub(super) parents: Column<Option<TaskId>>,
+    pub(super) roots: Column<Option<TaskId>>,
+    pub(super) tags: Column<Option<Str>>,
+    pub(super) activations: Column<Option<Str>>,
+    pub(super) queued: Times,
+    pub(super) started: Times,
+    pub(super) completed: Times,
+    pub(super) chains: Numbers<i32>,
+    cancelable: Rows,
+    driven: Rows,
     results: Sparse<Value>,
     /// Faults, each different one once, as long as few are different.
     errors: Sparse<Arc<Fault>>,
@@ -71,14 +74,14 @@ struct Rest {
 
 /// A number for each row, with the range they are in.
 #[derive(Clone, Debug)]
-struct Numbers<T> {
-    values: Vec<T>,
-    first: T,
-    last: T,
+pub(super) struct Numbers<T> {
+    pub(super) values: Vec<T>,
+    pub(super) first: T,
+    pub(super) last: T,
 }
 
 /// Microseconds; the least number stands for no time.
-type Times = Numbers<i64>;
+pub(super) type Times = Numbers<i64>;
 
 const NO_TIME: i64 = i64::MIN;
 
@@ -122,9 +125,6 @@ impl<T> Sparse<T> {
     }
 }
 
-const CANCELABLE: u8 = 4;
-const DRIVEN: u8 = 8;
-
 impl<T: Copy + Ord> Numbers<T> {
     /// All rows have `unset`, which is not in the range.
     fn new(unset: T, least: T, most: T) -> Self {
@@ -143,7 +143,7 @@ impl<T: Copy + Ord> Numbers<T> {
         }
     }
 
-    fn keep(&self, rows: &mut Rows, wanted: impl Fn(T) -> bool) {
+    pub(super) fn keep(&self, rows: &mut Rows, wanted: impl Fn(T) -> bool) {
         rows.retain(|row| self.get(row).is_some_and(&wanted));
     }
 }
@@ -169,14 +169,15 @@ impl Times {
         }
     }
 
-    fn keep_within(&self, rows: &mut Rows, span: &TimeFilter) {
-        if span.misses(DateTime::from_micros(self.first), DateTime::from_micros(self.last)) {
-            *rows = Rows::default();
-        } else {
-            self.keep(rows, |time| {
-                span.holds((time != NO_TIME).then_some(DateTime::from_micros(time)))
-            });
-        }
+    /// Whether no row can have a time in the span.
+    pub(super) fn miss(&self, span: &TimeFilter) -> bool {
+        span.misses(DateTime::from_micros(self.first), DateTime::from_micros(self.last))
+    }
+
+    pub(super) fn keep_within(&self, rows: &mut Rows, span: &TimeFilter) {
+        self.keep(rows, |time| {
+            span.holds((time != NO_TIME).then_some(DateTime::from_micros(time)))
+        });
     }
 }
 
@@ -184,6 +185,8 @@ impl Default for Segment {
     fn default() -> Self {
         Self {
             present: Rows::default(),
+            failed: Rows::default(),
+            cancelled: Rows::default(),
             kinds: Column::default(),
             entities: Column::default(),
             names: Column::default(),
@@ -191,6 +194,7 @@ impl Default for Segment {
             places: Column::default(),
             causes: Column::default(),
             users: Column::default(),
+            occasions: Column::default(),
             parents: Column::default(),
             roots: Column::default(),
             tags: Column::default(),
@@ -199,7 +203,8 @@ impl Default for Segment {
             started: Times::none(),
             completed: Times::none(),
             chains: Numbers::new(0, i32::MIN, i32::MAX),
-            flags: vec![0; Rows::COUNT],
+            cancelable: Rows::default(),
+            driven: Rows::default(),
             results: Sparse::default(),
             errors: Sparse::default(),
             rest: Sparse::default(),
@@ -250,6 +255,7 @@ impl Segment {
         let above = task.above.iter().map(|mo| self.above.place(mo.clone()) as u32);
         self.places.set(row, above.collect());
         self.users.set(row, task.reason.user().map(folded));
+        self.occasions.set(row, task.reason.occasion().cloned());
         self.causes.set(row, Cause { reason: task.reason.clone(), owner: task.owner.clone() });
         self.parents.set(row, task.parent);
         self.roots.set(row, task.root);
@@ -259,16 +265,13 @@ impl Segment {
         self.started.set_time(row, status.started_at());
         self.completed.set_time(row, status.completed_at());
         self.chains.set(row, task.event_chain_id);
-        let outcome = match outcome {
-            Outcome::Success => 0,
-            Outcome::Failure => 1,
-            Outcome::Cancelled => 2,
-        };
-        let cancelable = if status.cancelable() { CANCELABLE } else { 0 };
-        let driven = if task.driven { DRIVEN } else { 0 };
-        if let Some(flags) = self.flags.get_mut(usize::from(row)) {
-            *flags = outcome | cancelable | driven;
-        }
+        let marks = [
+            (&mut self.failed, outcome == Outcome::Failure),
+            (&mut self.cancelled, outcome == Outcome::Cancelled),
+            (&mut self.cancelable, status.cancelable()),
+            (&mut self.driven, task.driven),
+        ];
+        marks.into_iter().filter(|(_, set)| *set).for_each(|(rows, _)| rows.insert(row));
         if let Some(result) = status.result() {
             self.results.set(row, result.clone());
         }
@@ -291,7 +294,14 @@ impl Segment {
 
     /// Forgets the task in a row, which may be added again.
     pub(super) fn remove(&mut self, row: Row) {
-        self.present.retain(|kept| kept != row);
+        let marks = [
+            &mut self.present,
+            &mut self.failed,
+            &mut self.cancelled,
+            &mut self.cancelable,
+            &mut self.driven,
+        ];
+        marks.into_iter().for_each(|rows| rows.remove(row));
         self.started.clear(row);
         self.results.clear(row);
         self.errors.clear(row);
@@ -305,22 +315,22 @@ impl Segment {
         self.names.shrink();
         self.places.shrink();
         self.causes.shrink();
+        self.above.shrink();
         self.users.shrink();
+        self.occasions.shrink();
         self.parents.shrink();
         self.roots.shrink();
         self.tags.shrink();
         self.activations.shrink();
     }
 
-    fn flags(&self, row: Row) -> u8 {
-        self.flags.get(usize::from(row)).copied().unwrap_or_default()
-    }
-
     fn outcome(&self, row: Row) -> Outcome {
-        match self.flags(row) & 3 {
-            0 => Outcome::Success,
-            1 => Outcome::Failure,
-            _ => Outcome::Cancelled,
+        if self.failed.contains(row) {
+            Outcome::Failure
+        } else if self.cancelled.contains(row) {
+            Outcome::Cancelled
+        } else {
+            Outcome::Success
         }
     }
 
@@ -333,7 +343,6 @@ impl Segment {
         let cause = self.causes.get(row)?.clone();
         let above = self.places.get(row)?.iter();
         let above = above.filter_map(|place| self.above.get(*place as usize)).cloned();
-        let flags = self.flags(row);
         let rest = self.rest.get(row).map(|rest| Rest::clone(rest)).unwrap_or_default();
         let draft = TaskDraft {
             operation: kind.operation,
@@ -343,8 +352,8 @@ impl Segment {
             entity_name: self.names.get(row)?.clone(),
             above: above.collect(),
             locks: Vec::new(),
-            cancelable: flags & CANCELABLE != 0,
-            driven: flags & DRIVEN != 0,
+            cancelable: self.cancelable.contains(row),
+            driven: self.driven.contains(row),
             reason: cause.reason,
             owner: cause.owner,
             parent: *self.parents.get(row)?,
@@ -366,133 +375,5 @@ impl Segment {
         });
         let root = *self.roots.get(row)?;
         Some(TaskRecord::ended(id(segment, row), root, draft, status))
-    }
-
-    /// The rows that match.
-    pub(super) fn select(&self, query: &Query<'_>) -> Rows {
-        let mut rows = self.present;
-        // What leaves few rows at little cost comes first.
-        let steps = [Self::select_names, Self::select_entity, Self::select_numbers];
-        for select in steps {
-            if !rows.is_empty() {
-                select(self, query, &mut rows);
-            }
-        }
-        rows
-    }
-
-    fn select_names(&self, query: &Query<'_>, rows: &mut Rows) {
-        let filter = query.filter;
-        if let Some(user) = &filter.user {
-            let matches = |name: &Option<Str>| user.matches_folded(name.as_ref());
-            match &query.users {
-                Some(listed) => keep(&self.users, rows, Some(listed), matches),
-                None => self.users.keep(rows, matches),
-            }
-        }
-        keep(&self.activations, rows, query.activations.as_deref(), |id| {
-            filter.matches_activation(id.as_ref())
-        });
-        keep(&self.parents, rows, query.parents.as_deref(), |id| filter.matches_parent(*id));
-        keep(&self.roots, rows, query.roots.as_deref(), |id| filter.matches_root(*id));
-        if filter.tags.is_some() {
-            self.tags.keep(rows, |tag| filter.matches_tag(tag.as_ref()));
-        }
-        if filter.alarm.is_some() || filter.scheduled_task.is_some() {
-            self.causes.keep(rows, |cause| filter.matches_cause(&cause.reason));
-        }
-    }
-
-    fn select_entity(&self, query: &Query<'_>, rows: &mut Rows) {
-        let Some((scope, entity, above)) = &query.entity else { return };
-        let mut itself = Rows::default();
-        if *scope != Scope::Below {
-            itself = *rows;
-            self.entities.keep_any(&mut itself, std::slice::from_ref(entity));
-        }
-        let mut below = Rows::default();
-        if *scope != Scope::Itself
-            && let Some(place) = self.above.find(above)
-        {
-            below = *rows;
-            self.places.keep(&mut below, |places| places.contains(&(place as u32)));
-        }
-        *rows = itself.or(below);
-    }
-
-    fn select_numbers(&self, query: &Query<'_>, rows: &mut Rows) {
-        let filter = query.filter;
-        if let Some(span) = &filter.time {
-            let times = match span.kind {
-                TimeKind::Queued => &self.queued,
-                TimeKind::Started => &self.started,
-                TimeKind::Completed => &self.completed,
-            };
-            times.keep_within(rows, span);
-        }
-        if let Some(states) = &filter.states {
-            let wanted = |outcome| states.contains(&Target::of(State::Done(outcome)));
-            rows.retain(|row| wanted(self.outcome(row)));
-        }
-        if let Some(wanted) = &filter.event_chains {
-            let range = self.chains.first..=self.chains.last;
-            if wanted.iter().any(|chain| range.contains(chain)) {
-                self.chains.keep(rows, |chain| wanted.contains(&chain));
-            } else {
-                *rows = Rows::default();
-            }
-        }
-    }
-}
-
-/// A filter that is asked of many segments, with what they are searched for.
-#[derive(Debug)]
-pub(super) struct Query<'f> {
-    filter: &'f TaskFilter,
-    entity: Option<(Scope, Wanted<Option<MoRef>>, Wanted<MoRef>)>,
-    users: Option<Vec<Wanted<Option<Str>>>>,
-    activations: Option<Vec<Wanted<Option<Str>>>>,
-    parents: Option<Vec<Wanted<Option<TaskId>>>>,
-    roots: Option<Vec<Wanted<Option<TaskId>>>>,
-}
-
-impl<'f> Query<'f> {
-    pub(super) fn new(filter: &'f TaskFilter) -> Self {
-        let entity = filter.entity.as_ref().map(|wanted| {
-            let entity = &wanted.entity;
-            (wanted.scope, Wanted::new(Some(entity.clone())), Wanted::new(entity.clone()))
-        });
-        Self {
-            filter,
-            entity,
-            users: filter.user.as_ref().and_then(UserFilter::listed).map(search),
-            activations: filter.activation_ids.as_ref().map(|ids| search(some(ids))),
-            parents: filter.parents.as_ref().map(|ids| search(some(ids))),
-            roots: filter.roots.as_ref().map(|ids| search(some(ids))),
-        }
-    }
-}
-
-fn search<T: Hash>(values: impl IntoIterator<Item = T>) -> Vec<Wanted<T>> {
-    values.into_iter().map(Wanted::new).collect()
-}
-
-fn some<'s, T: Clone + 's>(
-    values: impl IntoIterator<Item = &'s T>,
-) -> impl Iterator<Item = Option<T>> {
-    values.into_iter().cloned().map(Some)
-}
-
-/// Keeps the rows with one of the wanted values; by the smaller of both lists.
-fn keep<T: Eq + Hash>(
-    column: &Column<T>,
-    rows: &mut Rows,
-    wanted: Option<&[Wanted<T>]>,
-    matches: impl Fn(&T) -> bool,
-) {
-    match wanted {
-        Some(wanted) if wanted.len() < column.distinct() => column.keep_any(rows, wanted),
-        Some(_) => column.keep(rows, matches),
-        None => {}
     }
 }

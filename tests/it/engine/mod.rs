@@ -10,6 +10,7 @@ mod plans;
 mod real_time;
 mod state;
 mod stepped_time;
+mod watcher;
 
 use std::sync::Arc;
 use std::time::Duration;

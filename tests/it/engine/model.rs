@@ -2,19 +2,22 @@
 //! be believed: after each of them both say the same.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use vimsim::engine::{Busy, Engine, TaskSpec};
+use vimsim::engine::{Busy, Clock, Engine, Settings, TaskSpec};
 use vimsim::fault::Fault;
-use vimsim::inventory::Read;
+use vimsim::ids::Ids;
+use vimsim::inventory::{Read, Store};
 use vimsim::path;
 use vimsim::schema::ty;
 use vimsim::task::{Operation, Outcome, Progress, Retention, State, Target, TaskId};
 use vimsim::value::{MoRef, Object, Str, Value};
 use vimsim::{engine, object};
 
-use super::{SECOND, engine_with, machine, name, spec};
+use super::watcher::{Listed, Resume, Told, Watcher};
+use super::{NOON, SECOND, machine, name, spec};
 
 /// How many machines there are to work on.
 const MACHINES: usize = 4;
@@ -33,8 +36,10 @@ const AMPLE: Retention = Retention {
 /// not exist.
 #[derive(Clone, Debug)]
 enum Step {
+    /// With a parent, which may have ended or not exist.
     Create {
         cancelable: bool,
+        parent: Option<u64>,
     },
     Submit {
         machine: usize,
@@ -62,8 +67,8 @@ enum Step {
     Advance {
         seconds: u64,
     },
-    /// A watcher starts over and has to find what the model says.
-    Rewatch,
+    /// A watcher asks, and has to find what the model says.
+    Watch(Resume),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +103,17 @@ fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Some(FaultKind::Cancelled)),
         1 => Just(Some(FaultKind::Runtime)),
     ];
+    let resume = prop_oneof![
+        3 => Just(Resume::Continue),
+        1 => Just(Resume::Again),
+        1 => Just(Resume::Fresh),
+        1 => Just(Resume::Restart),
+    ];
     let busy = prop_oneof![Just(Busy::Wait), Just(Busy::Refuse)];
     let step = prop_oneof![
-        2 => any::<bool>().prop_map(|cancelable| Step::Create { cancelable }),
+        3 => (any::<bool>(), prop::option::of(task())).prop_map(
+            |(cancelable, parent)| Step::Create { cancelable, parent },
+        ),
         4 => (0..MACHINES, prop::sample::select(&[0_u64, 1, 2, 4][..]), any::<bool>(), busy).prop_map(
             |(machine, seconds, cancelable, busy)| Step::Submit {
                 machine,
@@ -116,7 +129,7 @@ fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (task(), any::<u8>()).prop_map(|(task, key)| Step::Describe { task, key }),
         3 => task().prop_map(|task| Step::Cancel { task }),
         3 => (0..3_u64).prop_map(|seconds| Step::Advance { seconds }),
-        1 => Just(Step::Rewatch),
+        1 => resume.prop_map(Step::Watch),
     ];
     prop::collection::vec(step, count)
 }
@@ -127,13 +140,24 @@ struct Model {
     state: State,
     cancelable: bool,
     cancelled: bool,
-    percent: Option<i32>,
+    /// How far it is: one is the whole.
+    progress: Option<f64>,
     description: Option<u8>,
     result: Option<Value>,
     error: Option<&'static str>,
     /// Seconds from the beginning.
     times: (u64, Option<u64>, Option<u64>),
     job: Option<Work>,
+    parent: Option<u64>,
+    children: Vec<u64>,
+    /// A job that was cancelled and waits for its children.
+    stopping: bool,
+}
+
+impl Model {
+    fn percent(&self) -> Option<i32> {
+        self.progress.map(|progress| (progress * 100.0).round() as i32)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,25 +185,74 @@ struct World {
 type Answer = Result<(), &'static str>;
 
 impl World {
-    fn add(&mut self, cancelable: bool, job: Option<Work>) -> u64 {
+    fn create(&mut self, cancelable: bool, parent: Option<u64>) -> Answer {
+        if parent.is_some_and(|parent| !self.tasks.contains_key(&parent)) {
+            return Err("InvalidArgument");
+        }
+        self.add(cancelable, None, parent);
+        Ok(())
+    }
+
+    fn add(&mut self, cancelable: bool, job: Option<Work>, parent: Option<u64>) -> u64 {
         let number = self.tasks.len() as u64 + 1;
         let task = Model {
             state: State::Queued,
             cancelable,
             cancelled: false,
-            percent: None,
+            progress: None,
             description: None,
             result: None,
             error: None,
             times: (self.now, None, None),
             job,
+            parent,
+            children: Vec::new(),
+            stopping: false,
         };
         self.tasks.insert(number, task);
+        if let Some(parent) = parent {
+            self.tasks.get_mut(&parent).expect("a parent").children.push(number);
+            self.follow(parent);
+        }
         number
     }
 
+    /// A running parent is as far as its children are on the average, and so
+    /// is its own parent, if that made a difference.
+    fn follow(&mut self, parent: u64) {
+        let task = &self.tasks[&parent];
+        if task.state != State::Running {
+            return;
+        }
+        let share = |child: &u64| {
+            let child = &self.tasks[child];
+            if child.state.is_done() { 1.0 } else { child.progress.unwrap_or(0.0) }
+        };
+        // In millionths, as the engine counts, so that nothing is rounded otherwise.
+        let sum: f64 = task.children.iter().map(|child| (share(child) * 1e6).round()).sum();
+        let progress = Some(sum / (task.children.len() as f64 * 1e6));
+        let (same, above) = (task.progress == progress, task.parent);
+        self.tasks.get_mut(&parent).expect("a parent").progress = progress;
+        if !same && let Some(above) = above {
+            self.follow(above);
+        }
+    }
+
+    /// A task changed: what is above it follows, or ends at last.
+    fn changed(&mut self, number: u64) {
+        let Some(parent) = self.tasks[&number].parent else { return };
+        self.follow(parent);
+        if self.tasks[&parent].stopping && !self.has_live_children(parent) {
+            self.end(parent, Outcome::Cancelled, None, Some("RequestCanceled"));
+        }
+    }
+
+    fn has_live_children(&self, number: u64) -> bool {
+        self.tasks[&number].children.iter().any(|child| !self.tasks[child].state.is_done())
+    }
+
     fn submit(&mut self, work: Work, cancelable: bool, busy: Busy) {
-        let number = self.add(cancelable, Some(work));
+        let number = self.add(cancelable, Some(work), None);
         match (self.holder[work.machine], busy) {
             (None, _) => self.start(number),
             (Some(_), Busy::Wait) => self.line[work.machine].push_back(number),
@@ -220,11 +293,14 @@ impl World {
         let now = self.now;
         let Some(task) = self.tasks.get_mut(&number) else { return };
         task.state = State::Done(outcome);
-        task.percent = None;
+        task.progress = None;
         task.result = result;
         task.error = error;
         task.times.2 = Some(now);
-        let Some(work) = task.job else { return };
+        task.stopping = false;
+        let job = task.job;
+        self.changed(number);
+        let Some(work) = job else { return };
         self.ends.retain(|_, task| *task != number);
         self.line[work.machine].retain(|task| *task != number);
         if self.holder[work.machine] == Some(number) {
@@ -256,6 +332,7 @@ impl World {
             (State::Queued, Target::Running) => {
                 task.state = State::Running;
                 task.times.1 = Some(now);
+                self.changed(number);
                 Ok(())
             }
             (_, Target::Success) => {
@@ -279,7 +356,11 @@ impl World {
         if task.state != State::Running {
             return Err("InvalidState");
         }
-        task.percent = Some(percent.clamp(0, 100));
+        let progress = Some(f64::from(percent.clamp(0, 100)) / 100.0);
+        if task.progress != progress {
+            task.progress = progress;
+            self.changed(number);
+        }
         Ok(())
     }
 
@@ -288,7 +369,10 @@ impl World {
         if task.state.is_done() {
             return Err("InvalidState");
         }
-        task.description = Some(key);
+        if task.description != Some(key) {
+            task.description = Some(key);
+            self.changed(number);
+        }
         Ok(())
     }
 
@@ -304,8 +388,19 @@ impl World {
             return Err("NotSupported");
         }
         task.cancelled = true;
-        if task.job.is_some() {
-            self.end(number, Outcome::Cancelled, None, Some("RequestCanceled"));
+        let (job, state, children) = (task.job, task.state, task.children.clone());
+        self.changed(number);
+        // What cannot be cancelled, or has ended, is left alone.
+        for child in children {
+            let _ = self.cancel(child);
+        }
+        if job.is_some() {
+            if state == State::Running && self.has_live_children(number) {
+                self.ends.retain(|_, task| *task != number);
+                self.tasks.get_mut(&number).expect("the task").stopping = true;
+            } else {
+                self.end(number, Outcome::Cancelled, None, Some("RequestCanceled"));
+            }
         }
         Ok(())
     }
@@ -329,9 +424,9 @@ impl World {
             if let (State::Running, Some(work), Some(started)) =
                 (task.state, task.job, task.times.1)
                 && target > started
+                && task.children.is_empty()
             {
-                let percent = 100.0 * (target - started) as f64 / work.seconds as f64;
-                task.percent = Some(percent.round() as i32);
+                task.progress = Some((target - started) as f64 / work.seconds as f64);
             }
         }
     }
@@ -341,13 +436,22 @@ struct Pair {
     engine: Engine,
     machines: Vec<MoRef>,
     world: World,
+    watcher: Watcher,
 }
 
 impl Pair {
     fn new() -> Self {
-        let engine = engine_with(AMPLE);
+        let settings = Settings {
+            clock: Clock::stepped(NOON),
+            ids: Arc::new(Ids::seeded(1)),
+            retention: AMPLE,
+            ..Settings::default()
+        };
+        let engine = Engine::start(Arc::new(Store::new()), settings, Box::new(Listed));
+        let engine = engine.expect("a thread");
         let machines = (0..MACHINES).map(|_| machine(&engine, "0")).collect();
-        Self { engine, machines, world: World::default() }
+        let watcher = Watcher::new(&engine);
+        Self { engine, machines, world: World::default(), watcher }
     }
 
     /// The number of the task that is `back` before the newest.
@@ -358,11 +462,16 @@ impl Pair {
     fn step(&mut self, step: &Step) {
         let Self { engine, machines, .. } = self;
         match *step {
-            Step::Create { cancelable } => {
+            Step::Create { cancelable, parent } => {
                 let operation = Operation::Extension(Str::from("com.example.work"));
-                let spec = TaskSpec { cancelable, ..TaskSpec::new(operation, "com.example.work") };
-                let task = engine.create_task(spec).expect("a task");
-                assert_eq!(task.id.number(), self.world.add(cancelable, None));
+                let parent = parent.map(|back| self.number(back));
+                let spec = TaskSpec {
+                    cancelable,
+                    parent: parent.map(TaskId::new),
+                    ..TaskSpec::new(operation, "com.example.work")
+                };
+                let answer = self.engine.create_task(spec).map(drop);
+                same(answer, self.world.create(cancelable, parent));
             }
             Step::Submit { machine, seconds, cancelable, busy } => {
                 let vm = &machines[machine];
@@ -404,7 +513,10 @@ impl Pair {
                 engine.advance(duration).expect("a stepped clock");
                 self.world.advance(seconds);
             }
-            Step::Rewatch => self.compare_all(),
+            Step::Watch(how) => {
+                let told = self.watcher.resume(&self.engine, how);
+                compare_told(told, &self.world);
+            }
         }
         self.compare_recent();
     }
@@ -442,11 +554,11 @@ impl Pair {
         let status = record.expect("a record").status();
         assert_eq!(status.state(), model.state, "{mo}");
         assert_eq!(status.cancel().is_some(), model.cancelled, "{mo}");
-        assert_eq!(status.progress().map(Progress::percent), model.percent, "{mo}");
+        assert_eq!(status.progress().map(Progress::percent), model.percent(), "{mo}");
         assert_eq!(status.result(), model.result.as_ref(), "{mo}");
         assert_eq!(status.error().map(|fault| fault.ty().name()), model.error, "{mo}");
         assert_eq!(status.description().cloned(), model.description.map(message), "{mo}");
-        let seconds = |time: vimsim::value::DateTime| time.since(super::NOON).as_secs();
+        let seconds = |time: vimsim::value::DateTime| time.since(NOON).as_secs();
         let times = (
             seconds(status.queued_at()),
             status.started_at().map(seconds),
@@ -454,7 +566,41 @@ impl Pair {
         );
         assert_eq!(times, model.times, "{mo}");
         let progress = snapshot.at(&mo, path!(Task, "info.progress")).and_then(Value::as_i32);
-        assert_eq!(progress, model.percent, "{mo} as an object");
+        assert_eq!(progress, model.percent(), "{mo} as an object");
+    }
+}
+
+/// A watcher knows everything, whatever it missed in between.
+fn compare_told(told: &Told, world: &World) {
+    assert_eq!(told.len(), world.tasks.len());
+    for (number, model) in &world.tasks {
+        let mo = TaskId::new(*number).moref();
+        let values = told.get(&mo).unwrap_or_else(|| panic!("{mo} is missing"));
+        let state = match model.state {
+            State::Queued => "queued",
+            State::Running => "running",
+            State::Done(Outcome::Success) => "success",
+            State::Done(Outcome::Failure | Outcome::Cancelled) => "error",
+        };
+        let time = |time: u64| NOON.after(Duration::from_secs(time));
+        let expected = [
+            ("info.state", Some(Value::from(state))),
+            ("info.cancelled", Some(Value::from(model.cancelled))),
+            ("info.progress", model.percent().map(Value::from)),
+            ("info.result", model.result.clone()),
+            ("info.startTime", model.times.1.map(time).map(Value::from)),
+            ("info.completeTime", model.times.2.map(time).map(Value::from)),
+        ];
+        for (name, value) in expected {
+            let told = values.get(name);
+            // A text may be a string or an enum; both read the same.
+            let same = match (told.and_then(Value::as_str), value.as_ref().and_then(Value::as_str))
+            {
+                (Some(told), Some(value)) => told == value,
+                _ => told == value.as_ref(),
+            };
+            assert!(same, "{mo} {name}: {told:?} instead of {value:?}");
+        }
     }
 }
 
@@ -506,6 +652,7 @@ fn run(steps: &[Step]) {
         pair.step(step);
     }
     pair.compare_all();
+    compare_told(pair.watcher.resume(&pair.engine, Resume::Continue), &pair.world);
 }
 
 /// Two hundred runs, unless `PROPTEST_CASES` asks for more: two thousand make
