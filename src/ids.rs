@@ -31,6 +31,16 @@ impl Ids {
         Self::seeded(RandomState::new().hash_one(STEP))
     }
 
+    /// Where the source stands: the seed that gives the same numbers from here on.
+    pub fn state(&self) -> u64 {
+        self.state.load(Ordering::Relaxed)
+    }
+
+    /// Goes back, or on, to where the source stood.
+    pub fn set_state(&self, state: u64) {
+        self.state.store(state, Ordering::Relaxed);
+    }
+
     /// 64 random bits.
     pub fn bits(&self) -> u64 {
         mix(self.state.fetch_add(STEP, Ordering::Relaxed).wrapping_add(STEP))

@@ -301,7 +301,7 @@ impl Engine {
     }
 
     /// Keeps everybody else from doing what is due.
-    fn pump(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn pump(&self) -> MutexGuard<'_, ()> {
         self.core.pump.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

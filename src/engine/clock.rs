@@ -74,6 +74,17 @@ impl Clock {
         };
     }
 
+    /// Goes back to how the clock was: a stepped one stands where it stood, a
+    /// real one runs, but never backwards.
+    pub(super) fn restore(&self, time: DateTime, stepped: bool) {
+        if stepped {
+            let mut mode = self.mode.write().unwrap_or_else(PoisonError::into_inner);
+            *mode = Mode::Stepped { now: time };
+        } else {
+            self.set_stepped(false);
+        }
+    }
+
     /// Moves a stepped clock forward to `time`; never backwards.
     pub(super) fn move_to(&self, time: DateTime) -> Result<(), NotStepped> {
         let mut mode = self.mode.write().unwrap_or_else(PoisonError::into_inner);
@@ -128,6 +139,17 @@ mod tests {
         assert_eq!(clock.move_to(later), Ok(()));
         assert_eq!(clock.move_to(NOON), Ok(()));
         assert_eq!(clock.now(), later);
+    }
+
+    #[test]
+    fn a_clock_goes_back_to_how_it_was() {
+        let clock = Clock::stepped(NOON);
+        clock.set_stepped(false);
+        clock.restore(NOON, true);
+        assert_eq!((clock.now(), clock.is_stepped()), (NOON, true));
+        assert_eq!(clock.move_to(NOON.after(Duration::from_secs(5))), Ok(()));
+        clock.restore(NOON, false);
+        assert!(clock.now() >= NOON.after(Duration::from_secs(5)) && !clock.is_stepped());
     }
 
     #[test]

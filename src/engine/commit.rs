@@ -106,7 +106,7 @@ pub(super) struct Core {
 }
 
 /// The jobs at work and what they wait for, besides time.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Jobs {
     pub(super) entries: HashMap<TaskId, Entry>,
     watches: HashMap<MoRef, SmallVec<[TaskId; 1]>>,
@@ -128,6 +128,20 @@ impl Jobs {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.watched = objects;
         }
+    }
+
+    /// Goes back to the jobs of another time, so many microseconds later now,
+    /// with the tickets that what they wait for has got.
+    pub(super) fn restore(&mut self, saved: &Self, later: i64, tickets: &HashMap<Ticket, Ticket>) {
+        let again = |ticket: Option<Ticket>| ticket.and_then(|it| tickets.get(&it).copied());
+        let entries = saved.entries.iter();
+        *self = Self {
+            entries: entries.map(|(id, entry)| (*id, entry.moved(later, tickets))).collect(),
+            watches: saved.watches.clone(),
+            sweep: again(saved.sweep),
+            aging: again(saved.aging),
+            aged: saved.aged,
+        };
     }
 
     fn unwatch(&mut self, id: TaskId) {
@@ -270,13 +284,10 @@ impl Core {
         tx.keep_tables();
     }
 
-    /// Sees to it that a cleaning comes when one is needed, no earlier. Tasks
-    /// end one after the other, so what is planned for their age stays right.
+    /// Sees to it that a cleaning comes when one is needed, no earlier.
     fn plan_sweep(&self, jobs: &mut Jobs, tables: &Tables, now: DateTime) {
         let tasks = if self.retention.exceeded(&tables.tasks) {
             Some(now)
-        } else if let Some(ticket) = jobs.sweep {
-            Some(ticket.due())
         } else {
             self.retention.next(&tables.tasks)
         };
@@ -287,7 +298,8 @@ impl Core {
     /// Sees to it that tasks stop being recent when their time has come; many
     /// at a time, if many do within a second.
     fn plan_aging(&self, jobs: &mut Jobs, tables: &Tables) {
-        if jobs.aging.is_some() {
+        // Tasks end one after the other, so what is planned stays right.
+        if jobs.aging.is_some() && tables.tasks.has_recent() {
             return;
         }
         let earliest = jobs.aged.map(|aged| aged.after(AGING_PAUSE));

@@ -7,6 +7,7 @@
 //! [`Step`]s, each at its time since the start, of which the last one ends the
 //! task.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,17 @@ pub trait Director: Send + Sync + fmt::Debug {
     /// inside the commit that adds the task, so it must be quick; `state` is
     /// the inventory as the commit leaves it.
     fn plan(&self, task: &TaskRecord, asked: Duration, state: &dyn Read) -> Plan;
+
+    /// What it remembers of the tasks so far, if it does: part of a state that
+    /// is saved.
+    fn save(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
+
+    /// Goes back to what it remembered then.
+    fn restore(&self, saved: Option<&(dyn Any + Send + Sync)>) {
+        let _ = saved;
+    }
 }
 
 /// Tasks run as long as they were asked to, with even progress.

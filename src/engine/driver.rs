@@ -54,6 +54,23 @@ pub(super) enum Event {
     Call(super::tx::Call),
 }
 
+impl Event {
+    /// The same once more; a call can only be made once.
+    pub(super) fn copy(&self) -> Option<Self> {
+        Some(match self {
+            Self::Start(id) => Self::Start(*id),
+            Self::Refuse(id, holder) => Self::Refuse(*id, *holder),
+            Self::Next(id) => Self::Next(*id),
+            Self::Proceed(id) => Self::Proceed(*id),
+            Self::Timeout(id, fault) => Self::Timeout(*id, fault.clone()),
+            Self::Appear(id) => Self::Appear(*id),
+            Self::Sweep => Self::Sweep,
+            Self::Age => Self::Age,
+            Self::Call(_) => return None,
+        })
+    }
+}
+
 impl Engine {
     /// With a stepped clock, does what is due now; with a real one the
     /// engine's thread does. Called after each commit that may have made

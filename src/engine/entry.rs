@@ -10,6 +10,7 @@
 //!         then its time goes on where it stood
 //! ```
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use smallvec::SmallVec;
 use super::director::{Plan, Question};
 use super::driver::Event;
 use super::job::Job;
+use super::saved::moved;
 use super::scheduler::{Scheduler, Ticket, Weight};
 use super::tx::Tx;
 use crate::fault::Fault;
@@ -47,6 +49,7 @@ enum Time {
 }
 
 /// One job at work.
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) job: Box<dyn Job>,
     pub(super) plan: Plan,
@@ -143,6 +146,18 @@ impl Entry {
         for ticket in self.timer.take().into_iter().chain(self.alarms.drain(..)) {
             scheduler.cancel(ticket);
         }
+    }
+
+    /// A copy of another time, so many microseconds later now, with the tickets
+    /// that its timers have got.
+    pub(super) fn moved(&self, later: i64, tickets: &HashMap<Ticket, Ticket>) -> Self {
+        let mut entry = self.clone();
+        if let Time::Runs(zero) = &mut entry.time {
+            *zero = moved(*zero, later);
+        }
+        entry.timer = self.timer.and_then(|timer| tickets.get(&timer).copied());
+        entry.alarms = self.alarms.iter().filter_map(|it| tickets.get(it).copied()).collect();
+        entry
     }
 
     /// The question is answered, or nobody needs the answer any more.

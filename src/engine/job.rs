@@ -109,7 +109,9 @@ pub struct TaskContext<'a> {
 /// Each method runs inside a commit, so it must be quick: no I/O, no waiting.
 /// How long the work seems to take is the engine's business. A fault takes
 /// back everything that the method changed, and becomes the task's error.
-pub trait Job: Send + 'static {
+///
+/// A job is [`Clone`]: it is copied when the whole state is saved.
+pub trait Job: Copied + Send + 'static {
     /// The first moment of running: the place for checks of state. What it
     /// changes is seen while the task runs.
     fn begin(&mut self, tx: &mut Tx<'_>, task: &TaskContext<'_>) -> Result<(), Fault> {
@@ -145,6 +147,24 @@ pub trait Job: Send + 'static {
     /// and with which fault.
     fn timeout(&self) -> Option<(Duration, Fault)> {
         None
+    }
+}
+
+/// What can be copied without being known: every job that is [`Clone`].
+pub trait Copied {
+    /// A copy as it is now.
+    fn copied(&self) -> Box<dyn Job>;
+}
+
+impl<J: Job + Clone> Copied for J {
+    fn copied(&self) -> Box<dyn Job> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Job> {
+    fn clone(&self) -> Self {
+        self.as_ref().copied()
     }
 }
 

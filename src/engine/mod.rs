@@ -38,6 +38,8 @@ mod driver;
 mod entry;
 pub mod hand;
 pub mod job;
+pub mod restart;
+pub mod saved;
 pub mod scheduler;
 pub mod tx;
 
@@ -48,5 +50,7 @@ pub use commit::{Moment, Projection};
 pub use director::{Act, AsAsked, Course, Director, Plan, Question, Sequel, Step};
 pub use hand::Refused;
 pub use job::{Job, Ready, TaskContext, TaskSpec};
+pub use restart::Interrupted;
+pub use saved::{Arranged, Restored, Saved};
 pub use scheduler::{Scheduler, Ticket, Weight};
 pub use tx::Tx;

@@ -41,6 +41,9 @@ pub struct Scheduler<E> {
 
 struct Queue<E> {
     entries: BTreeMap<Ticket, (Weight, E)>,
+    /// When those are due that are due at another time than their tickets say,
+    /// by the sequence of the tickets.
+    moved: BTreeMap<u64, DateTime>,
     sequence: u64,
     stopped: bool,
 }
@@ -48,7 +51,8 @@ struct Queue<E> {
 impl<E> Scheduler<E> {
     /// An empty queue.
     pub const fn new() -> Self {
-        let queue = Queue { entries: BTreeMap::new(), sequence: 0, stopped: false };
+        let queue =
+            Queue { entries: BTreeMap::new(), moved: BTreeMap::new(), sequence: 0, stopped: false };
         Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
 
@@ -68,15 +72,41 @@ impl<E> Scheduler<E> {
 
     /// Takes something out of the queue; nothing when it is no longer there.
     pub fn cancel(&self, ticket: Ticket) -> Option<E> {
-        self.lock().entries.remove(&ticket).map(|(_, event)| event)
+        let mut queue = self.lock();
+        let due = queue.moved.remove(&ticket.sequence).unwrap_or(ticket.due);
+        queue.entries.remove(&Ticket { due, ..ticket }).map(|(_, event)| event)
+    }
+
+    /// Everything that waits, in its order; `copy` makes copies.
+    pub(super) fn list<C>(&self, copy: impl Fn(&E) -> C) -> Vec<(Ticket, Weight, C)> {
+        let queue = self.lock();
+        let entries = queue.entries.iter();
+        entries.map(|(ticket, (weight, event))| (*ticket, *weight, copy(event))).collect()
+    }
+
+    /// Forgets everything but what is to be kept, which is due so many
+    /// microseconds later, or earlier.
+    pub(super) fn clear(&self, later: i64, keep: impl Fn(&E) -> bool) {
+        let mut queue = self.lock();
+        let entries = std::mem::take(&mut queue.entries);
+        let moved = std::mem::take(&mut queue.moved);
+        for (ticket, entry) in entries.into_iter().filter(|(_, (_, event))| keep(event)) {
+            let due = DateTime::from_micros(ticket.due.micros().saturating_add(later));
+            if later != 0 || moved.contains_key(&ticket.sequence) {
+                queue.moved.insert(ticket.sequence, due);
+            }
+            queue.entries.insert(Ticket { due, ..ticket }, entry);
+        }
     }
 
     /// Takes out the first thing that is due at `time` or before.
     pub fn take_due(&self, time: DateTime) -> Option<(DateTime, E)> {
         let mut queue = self.lock();
         let first = queue.entries.first_entry().filter(|entry| entry.key().due <= time)?;
-        let due = first.key().due;
-        Some((due, first.remove().1))
+        let Ticket { due, sequence } = *first.key();
+        let (_, event) = first.remove();
+        queue.moved.remove(&sequence);
+        Some((due, event))
     }
 
     /// When the next work is due.
@@ -109,7 +139,11 @@ impl<E> Scheduler<E> {
             let due = queue.entries.first_key_value().map(|(ticket, _)| ticket.due);
             let until = due.filter(|_| !clock.is_stepped()).and_then(|due| clock.until(due));
             queue = match until {
-                Some(time) if time.is_zero() => return queue.entries.pop_first().map(|e| e.1.1),
+                Some(time) if time.is_zero() => {
+                    let (ticket, (_, event)) = queue.entries.pop_first()?;
+                    queue.moved.remove(&ticket.sequence);
+                    return Some(event);
+                }
                 Some(time) => {
                     let waited = self.changed.wait_timeout(queue, time);
                     waited.unwrap_or_else(PoisonError::into_inner).0
@@ -192,6 +226,19 @@ mod tests {
         assert_eq!(scheduler.next_work(), None);
         scheduler.schedule(at(9), Weight::Work, 2);
         assert_eq!(scheduler.next_work(), Some(at(9)));
+    }
+
+    #[test]
+    fn what_was_moved_is_still_found_by_its_ticket() {
+        let scheduler = Scheduler::new();
+        let tickets = [5, 6, 7].map(|n| scheduler.schedule(at(n), Weight::Work, n as u32));
+        scheduler.clear(-4_000_000, |event| *event != 6);
+        assert_eq!(scheduler.cancel(tickets[1]), None);
+        assert_eq!(scheduler.cancel(tickets[2]), Some(7));
+        scheduler.clear(1_000_000, |_| true);
+        assert_eq!(drain(&scheduler, at(1)), [0; 0]);
+        assert_eq!(drain(&scheduler, at(2)), [5]);
+        assert_eq!(scheduler.cancel(tickets[0]), None);
     }
 
     #[test]

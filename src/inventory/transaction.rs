@@ -5,7 +5,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::changelog::{Change, ChangeKind, ChangeLog};
+use super::changelog::{Change, ChangeKind, ChangeLog, Commit};
 use super::index::{Key, KeysOf};
 use super::objects::Objects;
 use super::properties::Properties;
@@ -82,6 +82,49 @@ impl Transaction {
     /// [`Read::find`].
     pub fn index_by(&mut self, keys_of: KeysOf) {
         self.objects.index_by(keys_of);
+    }
+
+    /// The number that the counter gives next.
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Goes back to an earlier state of the same store, with the number that
+    /// its counter gave next. `since` is all that was committed after it, if
+    /// that is known: it saves a look at every object, and counts as changed
+    /// what was only [touched](Self::touch). Nothing else may be changed before.
+    pub fn restore(&mut self, saved: &Snapshot, next_id: u64, since: Option<&[Commit]>) {
+        let now = std::mem::replace(&mut self.objects, saved.objects.clone());
+        self.companion = saved.companion.clone();
+        self.companion_is_new = true;
+        self.next_id = next_id;
+        if let Some(since) = since {
+            for change in since.iter().flat_map(|commit| commit.changes.iter()) {
+                self.note_return(&change.object, now.properties(&change.object).is_some());
+            }
+            return;
+        }
+        for (mo, properties) in now.iter() {
+            if saved.objects.properties(mo).is_none_or(|saved| !saved.same(properties)) {
+                self.note_return(mo, true);
+            }
+        }
+        for (mo, _) in saved.objects.iter().filter(|(mo, _)| now.properties(mo).is_none()) {
+            self.note_return(mo, false);
+        }
+    }
+
+    /// Notes what becomes of an object that was or was not there, as it is now.
+    fn note_return(&mut self, mo: &MoRef, was: bool) {
+        let kind = match (was, self.exists(mo)) {
+            (false, false) => return,
+            (false, true) => ChangeKind::Created,
+            (true, true) => ChangeKind::Modified,
+            (true, false) => ChangeKind::Destroyed,
+        };
+        if !self.touched.contains_key(mo) {
+            self.note(mo, kind);
+        }
     }
 
     /// Adds an object with its properties; an object of that name is replaced.

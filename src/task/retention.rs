@@ -69,7 +69,7 @@ impl Retention {
     }
 
     /// When the next cleaning is due because of age, if anything is there to
-    /// age. As tasks end one after the other, this only ever moves on.
+    /// age.
     pub fn next(&self, tasks: &TaskTable) -> Option<DateTime> {
         let (age, _) = self.history_limits();
         let object = tasks.first_end().map(|oldest| oldest.after(self.age));

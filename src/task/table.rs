@@ -388,6 +388,11 @@ impl TaskTable {
         ids
     }
 
+    /// Whether a task that has ended is recent still.
+    pub(crate) fn has_recent(&self) -> bool {
+        self.finished.get_max().is_some_and(|(end, _)| *end > self.aged)
+    }
+
     /// The end of the task that stops being recent next.
     pub(super) fn first_recent_end(&self) -> Option<DateTime> {
         let after = (Bound::Excluded((self.aged, TaskId::new(u64::MAX))), Bound::Unbounded);

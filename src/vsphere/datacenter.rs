@@ -40,7 +40,7 @@ fn power_on(service: &Service, call: &Call) -> Result<Operation, Fault> {
 
 /// Starts machines, each by a task below this one; the result says which were
 /// tried, and why the others were not.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PowerOnMulti {
     list: Vec<MoRef>,
     /// What the task of each start looks like.

@@ -54,7 +54,7 @@ fn plan(
 }
 
 /// Which files are looked for, and what is said about them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Wanted {
     /// Types of `FileInfo`; all when there are none.
     kinds: Vec<Type>,
@@ -161,7 +161,7 @@ fn matches_glob(pattern: &str, name: &str) -> bool {
 
 /// Looks into one folder, or into all below it too. The result is an answer
 /// for each folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Search {
     datastore: MoRef,
     path: DatastorePath,

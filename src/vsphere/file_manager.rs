@@ -124,7 +124,7 @@ fn delete(service: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Delete { place }).on(&datastore).shared())
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Delete {
     place: Place,
 }
@@ -197,7 +197,7 @@ fn transfer(
 }
 
 /// Moves or copies a file, or a folder with all that is in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Transfer {
     from: Place,
     to: Place,

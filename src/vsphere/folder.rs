@@ -158,7 +158,7 @@ fn may_hold(
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct MoveInto {
     folder: MoRef,
     list: Vec<MoRef>,

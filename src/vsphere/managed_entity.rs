@@ -62,7 +62,7 @@ fn start_rename(service: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Rename { entity: call.this.clone(), asked }))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Rename {
     entity: MoRef,
     asked: String,
@@ -94,7 +94,7 @@ fn start_destroy(service: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Destroy { entity: call.this.clone() }))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Destroy {
     entity: MoRef,
 }

@@ -41,6 +41,7 @@ mod placement;
 mod property_collector;
 mod removal;
 mod resource_pool;
+pub mod saved;
 mod scheduled;
 mod search_index;
 pub mod service;
@@ -57,6 +58,7 @@ mod vm;
 
 pub use call::{Call, Caller};
 pub use dispatch::Answer;
+pub use saved::{NoSuchState, StateInfo};
 pub use service::Service;
 pub use session::{Session, Sessions};
 pub use source::SessionSource;

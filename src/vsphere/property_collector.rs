@@ -75,7 +75,14 @@ impl SessionObject for SessionFilter {
 
 /// A new reference to an object of a session, as vCenter writes them.
 pub(super) fn session_moref(service: &Service, session: &Session, ty: Type) -> MoRef {
-    MoRef::new(ty, &format!("session[{}]{}", session.key, service.ids().session_key()))
+    loop {
+        let mo =
+            MoRef::new(ty, &format!("session[{}]{}", session.key, service.ids().session_key()));
+        // One may come up again when the source of ids has gone back.
+        if session.object(&mo).is_none() {
+            return mo;
+        }
+    }
 }
 
 /// The caller's collector that the call is for.

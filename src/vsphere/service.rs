@@ -18,6 +18,7 @@ use super::events;
 use super::large::LargeCalls;
 use super::model::Catalog;
 use super::operation::Operation;
+use super::saved::States;
 use super::scheduled::Schedules;
 use super::session::{NewSession, Session, Sessions};
 use super::session_manager::Tickets;
@@ -90,6 +91,7 @@ pub struct Service {
     authorization: Authorization,
     schedules: Schedules,
     pub(super) rules: Arc<Rules>,
+    states: States,
     touches: AtomicU64,
     feed: Arc<Feed>,
     /// Calls of methods that are not modelled, by method.
@@ -174,6 +176,7 @@ impl Service {
             content,
             authorization,
             rules,
+            states: States::default(),
             touches: AtomicU64::new(0),
             feed,
             unsupported: Mutex::default(),
@@ -296,6 +299,11 @@ impl Service {
     /// The container views of all sessions.
     pub(super) fn views(&self) -> &ContainerViews {
         &self.views
+    }
+
+    /// The states that are kept by name.
+    pub(super) fn states(&self) -> &States {
+        &self.states
     }
 
     pub(super) fn tickets(&self) -> &Tickets {

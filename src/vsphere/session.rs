@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::authorization::Access;
+use crate::ids::Ids;
 use crate::inventory::Snapshot;
 use crate::object;
 use crate::schema::Type;
@@ -126,6 +127,13 @@ impl Session {
     /// When the latest call arrived.
     pub fn last_active(&self) -> DateTime {
         DateTime::from_micros(self.last_active.load(Ordering::Acquire))
+    }
+
+    /// The clock goes back by `distance`: the session has been idle for as long
+    /// as before.
+    pub(super) fn go_back(&self, distance: Duration) {
+        let distance = i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
+        self.last_active.fetch_sub(distance, Ordering::AcqRel);
     }
 
     /// Notes that a call of this session is under way; the session is not idle
@@ -320,6 +328,17 @@ impl Sessions {
     /// Adds a session.
     pub fn add(&self, session: Arc<Session>) {
         write(&self.by_token).insert(session.token.clone(), session);
+    }
+
+    /// A key and a token for a new session. Those of other sessions can come up
+    /// once more when the source of ids has gone back to an earlier state.
+    pub fn fresh(&self, ids: &Ids) -> (Str, Str) {
+        loop {
+            let (key, token) = (ids.session_key(), ids.cookie());
+            if self.by_key(&key).is_none() && self.by_token(&token).is_none() {
+                return (key.into(), token.into());
+            }
+        }
     }
 
     /// The session with the token.

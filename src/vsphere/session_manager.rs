@@ -50,6 +50,11 @@ impl Tickets {
         held.push((ticket, session));
     }
 
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        self.clone.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn take(&self, ticket: &str) -> Option<Arc<Session>> {
         let mut held = self.clone.lock().unwrap_or_else(PoisonError::into_inner);
         let at = held.iter().position(|(text, _)| text == ticket)?;
@@ -155,9 +160,10 @@ pub(super) fn log_in(
     }
     enter(service, user)
         .inspect_err(|_| events::sessions::kept_out(service.engine(), user, address))?;
+    let (key, token) = service.sessions().fresh(service.ids());
     Ok(service.begin_session(NewSession {
-        key: service.ids().session_key().into(),
-        token: service.ids().cookie().into(),
+        key,
+        token,
         user_name: Str::from(user),
         full_name: service.authorization().full_name(user),
         address: address.clone(),
@@ -184,9 +190,10 @@ fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: boo
             events::sessions::kept_out(service.engine(), user, &call.caller.address);
         })?;
     }
+    let (key, token) = service.sessions().fresh(service.ids());
     let session = service.begin_session(NewSession {
-        key: service.ids().session_key().into(),
-        token: service.ids().cookie().into(),
+        key,
+        token,
         user_name: Str::from(user),
         full_name: service.authorization().full_name(user),
         address: call.caller.address.clone(),

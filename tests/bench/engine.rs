@@ -96,6 +96,7 @@ fn history(engine: &Engine, count: usize) {
     }
 }
 
+#[derive(Clone)]
 struct Rename(MoRef);
 
 impl Job for Rename {

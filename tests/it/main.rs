@@ -16,6 +16,7 @@ mod operations;
 mod privileges;
 mod property_path;
 mod scenario;
+mod saved;
 mod scheduled;
 mod schema;
 mod schema_build;

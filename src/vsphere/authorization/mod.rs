@@ -130,6 +130,13 @@ impl Authorization {
         Ok(new)
     }
 
+    /// Goes back to other roles and permissions, whose objects are those of the
+    /// inventory already.
+    pub(super) fn set_policy(&self, policy: &Arc<Policy>) {
+        let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        self.policy.store(Arc::clone(policy));
+    }
+
     /// The roles and permissions that there are from the start.
     fn first(&self, config: &Config, snapshot: &Snapshot) -> Result<Draft, Fault> {
         let policy = self.policy.load();

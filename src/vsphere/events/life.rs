@@ -41,6 +41,14 @@ pub(in crate::vsphere) fn started(engine: &Engine) -> Result<(), Fault> {
     })
 }
 
+/// The server has started again, with all that it had.
+pub(in crate::vsphere) fn restarted(engine: &Engine) -> Result<(), Fault> {
+    engine.commit(|tx| {
+        post_of_server(tx, &object!(ServerStartedSessionEvent {}));
+        Ok(())
+    })
+}
+
 /// A machine has got its identities.
 pub(in crate::vsphere) fn identified(tx: &mut Tx<'_>, vm: &MoRef) {
     let text = |path| Some(tx.text(vm, path)).filter(|text| !text.is_empty()).map(str::to_owned);

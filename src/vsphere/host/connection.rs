@@ -55,7 +55,7 @@ fn connection<'s>(state: &'s (impl Read + ?Sized), host: &MoRef) -> &'s str {
     state.text(host, path!(HostSystem, "runtime.connectionState"))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Disconnect {
     host: MoRef,
 }
@@ -74,7 +74,7 @@ impl Job for Disconnect {
 
 /// A host that was shut down comes back by this, too: here is nobody else who
 /// could switch it on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reconnect {
     host: MoRef,
 }
@@ -103,7 +103,7 @@ impl Job for Reconnect {
 }
 
 /// A restart or a shutdown. Machines that run on the host stop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Halt {
     host: MoRef,
     force: bool,

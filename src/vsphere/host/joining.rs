@@ -59,7 +59,7 @@ fn plan(service: &Service, call: &Call, spec: usize, connected: bool) -> Result<
     Ok(Operation::new(Join { catalog, place: call.this.clone(), name, connected }).shared())
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Join {
     catalog: Arc<Catalog>,
     /// A folder of hosts, or a cluster.

@@ -68,7 +68,7 @@ fn in_maintenance(state: &(impl Read + ?Sized), host: &MoRef) -> bool {
     flag.and_then(Value::as_bool).unwrap_or_default()
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Enter {
     host: MoRef,
     timeout: Option<Duration>,
@@ -167,7 +167,7 @@ impl Job for Enter {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Exit {
     host: MoRef,
 }

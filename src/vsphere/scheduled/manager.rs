@@ -76,7 +76,7 @@ fn checked(service: &Service, call: &Call, object: &MoRef, slot: usize) -> Resul
     };
     let now = service.engine().now();
     let when = part(path!(ScheduledTaskSpec, "scheduler"), "spec.scheduler")?;
-    scheduler::read(when, now, service.schedules().started)?;
+    scheduler::read(when, now, service.schedules().started())?;
     scheduler::refuse_past(when, now)?;
     let what = part(path!(ScheduledTaskSpec, "action"), "spec.action")?;
     action::read(&service.engine().snapshot(), what, object)?;
@@ -110,7 +110,7 @@ fn apply(service: &Service, spec: &Object, info: &mut ObjectBuilder) -> Result<(
     let made = made.and_then(Value::as_date_time).unwrap_or(service.engine().now());
     let scheduler = spec.at(path!(ScheduledTaskSpec, "scheduler")).and_then(Value::as_object);
     let scheduler = scheduler.ok_or_else(|| Fault::invalid_argument("spec.scheduler"))?;
-    let schedule = scheduler::read(scheduler, made, service.schedules().started)?;
+    let schedule = scheduler::read(scheduler, made, service.schedules().started())?;
     let first = is_enabled(spec).then(|| schedule.first(made)).flatten();
     info.set(const { ty::ScheduledTaskInfo.slot("nextRunTime") }, first);
     Ok(())

@@ -41,12 +41,13 @@ mod next_run;
 mod run;
 mod scheduler;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::dispatch::{Entry, Handler};
 use super::service::Service;
-use crate::engine::{Ticket, Tx, Weight};
+use crate::engine::{Arranged, Restored, Ticket, Tx, Weight};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot, Transaction};
 use crate::path;
@@ -72,8 +73,16 @@ pub(super) const METHODS: &[Entry] = &[
 #[derive(Debug)]
 pub(super) struct Schedules {
     service: Weak<Service>,
-    started: DateTime,
+    /// When the server started, in microseconds.
+    started: AtomicI64,
     timer: Mutex<Timer>,
+}
+
+/// The schedules of a state that is saved.
+#[derive(Debug)]
+pub(super) struct Saved {
+    started: DateTime,
+    ticket: Option<Ticket>,
 }
 
 /// What is waiting, with a number that no other has.
@@ -81,12 +90,70 @@ pub(super) struct Schedules {
 struct Timer {
     number: u64,
     ticket: Option<Ticket>,
+    /// The number of the last one that rang.
+    rang: u64,
 }
 
 impl Schedules {
     /// The schedules of a server that starts now.
     pub(super) fn new(service: Weak<Service>, started: DateTime) -> Self {
+        let started = AtomicI64::new(started.micros());
         Self { service, started, timer: Mutex::default() }
+    }
+
+    /// When the server started.
+    fn started(&self) -> DateTime {
+        DateTime::from_micros(self.started.load(Ordering::Acquire))
+    }
+
+    /// The server starts once more, now.
+    pub(super) fn restart(&self) -> Result<(), Fault> {
+        if let Some(service) = self.service.upgrade() {
+            self.started.store(service.engine().now().micros(), Ordering::Release);
+        }
+        self.resume()
+    }
+
+    /// What there is to save besides the inventory.
+    pub(super) fn save(&self) -> Saved {
+        Saved { started: self.started(), ticket: self.timer().ticket }
+    }
+
+    /// Has `restore` bring back the state that `saved` is a part of, with the
+    /// timer in its old place among all that waits.
+    pub(super) fn restore(
+        &self,
+        saved: &Saved,
+        restore: impl FnOnce(&mut dyn FnMut(Ticket) -> Option<Arranged>) -> Restored,
+    ) -> Restored {
+        let (number, before) = {
+            let mut timer = self.timer();
+            timer.number += 1;
+            (timer.number, timer.ticket.take())
+        };
+        if let Some((service, ticket)) = self.service.upgrade().zip(before) {
+            service.engine().forget_call(ticket);
+        }
+        let restored =
+            restore(&mut |ticket| (saved.ticket == Some(ticket)).then(|| self.call(number)));
+        self.started.store(saved.started.micros(), Ordering::Release);
+        let mut timer = self.timer();
+        if timer.number == number && timer.rang != number {
+            timer.ticket = saved.ticket.and_then(|then| restored.calls.get(&then).copied());
+        }
+        drop(timer);
+        self.wake();
+        restored
+    }
+
+    /// What the timer with this number does when its time has come.
+    fn call(&self, number: u64) -> Arranged {
+        let then = self.service.clone();
+        Box::new(move |_| {
+            if let Some(service) = then.upgrade() {
+                service.schedules().ring(number);
+            }
+        })
     }
 
     /// Takes up the scheduled tasks that the inventory has from the start. Runs
@@ -142,19 +209,16 @@ impl Schedules {
             None => {}
         }
         timer.number += 1;
-        let (number, then) = (timer.number, self.service.clone());
+        let call = self.call(timer.number);
         // What is due at once would be done in here, with the timer locked.
         let wait = next.since(service.engine().now()).max(Duration::from_micros(1));
-        timer.ticket = Some(service.engine().after(wait, Weight::Work, move |_| {
-            if let Some(service) = then.upgrade() {
-                service.schedules().ring(number);
-            }
-        }));
+        timer.ticket = Some(service.engine().after(wait, Weight::Work, call));
     }
 
     /// The time of a timer has come.
     fn ring(&self, number: u64) {
         let mut timer = self.timer();
+        timer.rang = number;
         if timer.number == number {
             timer.ticket = None;
         }
@@ -171,7 +235,7 @@ impl Schedules {
         let made = time(info, path!(ScheduledTaskInfo, "lastModifiedTime"));
         let scheduler = info.at(path!(ScheduledTaskInfo, "scheduler")).and_then(Value::as_object);
         let scheduler = scheduler.ok_or_else(|| Fault::invalid_argument("spec.scheduler"))?;
-        scheduler::read(scheduler, made.unwrap_or(self.started), self.started)
+        scheduler::read(scheduler, made.unwrap_or(self.started()), self.started())
     }
 }
 

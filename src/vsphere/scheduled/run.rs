@@ -181,6 +181,7 @@ fn submit(
 }
 
 /// Does the same to several objects.
+#[derive(Clone)]
 struct Fleet {
     tasks: Vec<Planned>,
     fault: Option<Fault>,

@@ -61,7 +61,7 @@ pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> 
     Ok(Operation::new(job).cancelable())
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct CloneApp {
     catalog: Arc<Catalog>,
     source: MoRef,

@@ -108,7 +108,7 @@ pub(super) fn unregister(service: &Service, call: &Call) -> Result<Operation, Fa
 }
 
 /// Takes a vApp and its machines out of the inventory; their files stay.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Unregister {
     app: MoRef,
 }

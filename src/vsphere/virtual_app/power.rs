@@ -104,7 +104,7 @@ fn pause(steps: &[Step], before: &Step, after: &Step) -> Duration {
     neighbours.filter_map(|step| step.delays.get(level)).max().copied().unwrap_or_default()
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Switch {
     app: MoRef,
     goal: Goal,
@@ -295,7 +295,7 @@ fn first_fault(tx: &Tx<'_>, parent: TaskId) -> Option<Fault> {
 }
 
 /// The start of one machine, which is given up when one before it failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct InTurn {
     above: TaskId,
     job: PowerOn,

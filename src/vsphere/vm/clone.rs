@@ -90,7 +90,7 @@ fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 /// The copy of a machine, of a template or of a snapshot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::vsphere) struct Clone {
     /// What new machines are made from.
     pub(in crate::vsphere) catalog: Arc<Catalog>,

@@ -83,7 +83,7 @@ pub(super) fn check_place(
     Ok(())
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Create {
     catalog: Arc<Catalog>,
     folder: MoRef,

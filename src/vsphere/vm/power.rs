@@ -68,7 +68,7 @@ pub(in crate::vsphere) fn start(service: &Service, call: &Call) -> TaskSpec {
 }
 
 /// Starts a machine, on its host or on another of the same compute resource.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::vsphere) struct PowerOn {
     /// The machine.
     pub(in crate::vsphere) vm: MoRef,
@@ -164,7 +164,7 @@ impl Job for PowerOn {
 }
 
 /// Takes a machine that runs to another state, or to the same by a restart.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::vsphere) struct Leave {
     vm: MoRef,
     to: EnumValue,
@@ -329,7 +329,7 @@ pub(in crate::vsphere) fn of_guest(call: &Call) -> Option<Operation> {
 }
 
 /// The guest takes its machine to another state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct AskGuest {
     vm: MoRef,
     to: EnumValue,

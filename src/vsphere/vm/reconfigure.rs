@@ -29,7 +29,7 @@ fn reconfigure(service: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Reconfigure { vm: call.this.clone(), spec: spec.clone() }))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reconfigure {
     vm: MoRef,
     spec: Object,

@@ -74,7 +74,7 @@ fn register(service: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(job).shared())
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Register {
     catalog: Arc<Catalog>,
     folder: MoRef,

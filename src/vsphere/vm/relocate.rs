@@ -129,7 +129,7 @@ fn begin(service: &Service, call: &Call, target: Target, prefix: &str) -> Result
 }
 
 /// Takes a machine to where it is to go; its power state stays.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::vsphere) struct Relocate {
     vm: MoRef,
     target: Target,

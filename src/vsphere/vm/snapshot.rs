@@ -235,7 +235,7 @@ pub(super) fn follow(
     Ok(())
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Create {
     vm: MoRef,
     name: String,
@@ -311,7 +311,7 @@ impl Job for Create {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Revert {
     vm: MoRef,
     /// Nothing for the current one.
@@ -403,7 +403,7 @@ impl Job for Revert {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Remove {
     vm: MoRef,
     /// Nothing for all.
@@ -467,7 +467,7 @@ fn merge(tx: &mut Tx<'_>, vm: &MoRef, tree: &Tree, now: bool) -> Result<(), Faul
     write(tx, vm, tree, Some(merged), Some(false))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Consolidate {
     vm: MoRef,
 }

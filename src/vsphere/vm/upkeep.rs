@@ -213,7 +213,7 @@ fn upgrade(service: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 /// Gives a machine a newer hardware version.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Upgrade {
     vm: MoRef,
     version: String,

@@ -6,6 +6,7 @@ use super::*;
 
 /// Makes a child for each of `children`, which take as many seconds.
 fn parent(children: Vec<(MoRef, u32, bool)>) -> impl Job {
+    #[derive(Clone)]
     struct Parent(Vec<(MoRef, u32, bool)>);
     impl Job for Parent {
         fn begin(&mut self, tx: &mut Tx<'_>, task: &TaskContext<'_>) -> Result<(), Fault> {

@@ -145,6 +145,7 @@ fn a_fault_at_the_beginning_is_the_tasks_error() {
 
 #[test]
 fn a_fault_at_the_end_undoes_the_beginning() {
+    #[derive(Clone)]
     struct Fails(Rename);
     impl Job for Fails {
         fn begin(&mut self, tx: &mut Tx<'_>, task: &TaskContext<'_>) -> Result<(), Fault> {
@@ -203,6 +204,7 @@ fn a_panicking_job_costs_its_task_and_nothing_else() {
 
 #[test]
 fn a_job_that_cannot_undo_still_ends() {
+    #[derive(Clone)]
     struct Stubborn;
     impl Job for Stubborn {
         fn complete(

@@ -8,6 +8,7 @@ mod led;
 mod model;
 mod plans;
 mod real_time;
+mod saved;
 mod state;
 mod stepped_time;
 mod watcher;
@@ -123,6 +124,7 @@ pub(super) fn operation() -> Operation {
 
 /// Renames a virtual machine: to something provisional at its beginning, which
 /// it takes back if it has to, and to the real name at its end.
+#[derive(Clone)]
 pub(super) struct Rename {
     pub(super) vm: MoRef,
     pub(super) to: String,
@@ -150,6 +152,7 @@ impl Job for Rename {
 }
 
 /// A job out of functions.
+#[derive(Clone)]
 pub(super) struct Does<B, C> {
     pub(super) begin: B,
     pub(super) complete: C,
@@ -159,16 +162,16 @@ pub(super) struct Does<B, C> {
 
 pub(super) fn does<B, C>(begin: B, complete: C) -> Does<B, C>
 where
-    B: FnMut(&mut Tx<'_>) -> Result<(), Fault> + Send + 'static,
-    C: FnMut(&mut Tx<'_>) -> Result<Option<Value>, Fault> + Send + 'static,
+    B: FnMut(&mut Tx<'_>) -> Result<(), Fault> + Clone + Send + 'static,
+    C: FnMut(&mut Tx<'_>) -> Result<Option<Value>, Fault> + Clone + Send + 'static,
 {
     Does { begin, complete, ready: Ready::Now, timeout: None }
 }
 
 impl<B, C> Job for Does<B, C>
 where
-    B: FnMut(&mut Tx<'_>) -> Result<(), Fault> + Send + 'static,
-    C: FnMut(&mut Tx<'_>) -> Result<Option<Value>, Fault> + Send + 'static,
+    B: FnMut(&mut Tx<'_>) -> Result<(), Fault> + Clone + Send + 'static,
+    C: FnMut(&mut Tx<'_>) -> Result<Option<Value>, Fault> + Clone + Send + 'static,
 {
     fn begin(&mut self, tx: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<(), Fault> {
         (self.begin)(tx)

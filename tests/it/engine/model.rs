@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use vimsim::engine::{Busy, Clock, Engine, Settings, TaskSpec};
+use vimsim::engine::{Busy, Clock, Engine, Saved, Settings, TaskSpec};
 use vimsim::fault::Fault;
 use vimsim::ids::Ids;
 use vimsim::inventory::{Read, Store};
@@ -67,6 +67,10 @@ enum Step {
     Advance {
         seconds: u64,
     },
+    /// The whole state is kept aside.
+    Save,
+    /// What was kept last comes back.
+    Restore,
     /// A watcher asks, and has to find what the model says.
     Watch(Resume),
 }
@@ -130,6 +134,7 @@ fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
         3 => task().prop_map(|task| Step::Cancel { task }),
         3 => (0..3_u64).prop_map(|seconds| Step::Advance { seconds }),
         1 => resume.prop_map(Step::Watch),
+        1 => prop_oneof![1 => Just(Step::Save), 2 => Just(Step::Restore)],
     ];
     prop::collection::vec(step, count)
 }
@@ -167,7 +172,7 @@ struct Work {
 }
 
 /// All of the engine that the model knows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct World {
     tasks: BTreeMap<u64, Model>,
     now: u64,
@@ -437,6 +442,7 @@ struct Pair {
     machines: Vec<MoRef>,
     world: World,
     watcher: Watcher,
+    kept: Option<(Saved, World)>,
 }
 
 impl Pair {
@@ -451,7 +457,7 @@ impl Pair {
         let engine = engine.expect("a thread");
         let machines = (0..MACHINES).map(|_| machine(&engine, "0")).collect();
         let watcher = Watcher::new(&engine);
-        Self { engine, machines, world: World::default(), watcher }
+        Self { engine, machines, world: World::default(), watcher, kept: None }
     }
 
     /// The number of the task that is `back` before the newest.
@@ -512,6 +518,13 @@ impl Pair {
                 let duration = SECOND * u32::try_from(seconds).expect("few seconds");
                 engine.advance(duration).expect("a stepped clock");
                 self.world.advance(seconds);
+            }
+            Step::Save => self.kept = Some((engine.save(), self.world.clone())),
+            Step::Restore => {
+                if let Some((saved, world)) = &self.kept {
+                    engine.restore(saved, &mut |_| None);
+                    self.world = world.clone();
+                }
             }
             Step::Watch(how) => {
                 let told = self.watcher.resume(&self.engine, how);
@@ -613,6 +626,7 @@ fn same(answer: Result<(), Fault>, expected: Answer) {
 }
 
 /// Renames its machine to its number; see [`super::Rename`].
+#[derive(Clone)]
 struct Named {
     vm: MoRef,
     number: u64,

@@ -116,6 +116,7 @@ fn cancel_and_completion_race_to_exactly_one_end() {
 }
 
 /// Counts how often it ends.
+#[derive(Clone)]
 struct Races {
     rename: Rename,
     ends: Arc<AtomicUsize>,

@@ -189,6 +189,7 @@ pub(super) fn long_task(client: &Client, entity: &MoRef, owner: &str) -> MoRef {
     use vimsim::engine::{Job, TaskContext, TaskSpec, Tx};
     use vimsim::task::Operation;
 
+    #[derive(Clone)]
     struct Idle;
     impl Job for Idle {
         fn complete(&mut self, _: &mut Tx<'_>, _: &TaskContext<'_>) -> Result<Option<Value>> {
