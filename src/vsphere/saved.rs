@@ -32,6 +32,7 @@ use super::scheduled;
 use super::service::Service;
 use crate::engine::{Interrupted, Saved, tasks_in};
 use crate::fault::Fault;
+use crate::task::TaskTable;
 use crate::value::DateTime;
 
 /// A state that is kept.
@@ -74,7 +75,7 @@ impl State {
             name: name.to_owned(),
             time: self.engine.time(),
             objects: snapshot.len(),
-            live_tasks: tasks_in(snapshot).map_or(0, |tasks| tasks.live_len()),
+            live_tasks: tasks_in(snapshot).map_or(0, TaskTable::live_len),
         }
     }
 }

@@ -121,10 +121,7 @@ impl<'f> Query<'f> {
     /// Nothing as soon as it is seen that no row matches.
     fn try_select(&self, segment: &Segment) -> Option<Rows> {
         let mut rows = some_left(self.by_outcome(segment))?;
-        let times = match &self.filter.time {
-            Some(span) => Some((times(segment, span), span)),
-            None => None,
-        };
+        let times = self.filter.time.as_ref().map(|span| (times(segment, span), span));
         if times.is_some_and(|(times, span)| times.miss(span)) {
             return None;
         }

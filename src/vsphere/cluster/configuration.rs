@@ -40,7 +40,7 @@ fn plan(call: &Call, spec: Option<&Object>, modify: bool) -> Result<Operation, F
     Ok(Operation::new(Reconfigure { compute: call.this.clone(), spec: spec.clone(), modify }))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reconfigure {
     compute: MoRef,
     spec: Object,

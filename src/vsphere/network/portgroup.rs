@@ -83,7 +83,7 @@ fn count(spec: &Object) -> Option<Option<usize>> {
     Some(usize::try_from(asked).ok().filter(|count| *count <= MOST))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Create {
     switch: MoRef,
     specs: Vec<Object>,
@@ -136,7 +136,7 @@ impl Job for Create {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reconfigure {
     group: MoRef,
     spec: Object,

@@ -57,7 +57,7 @@ fn reconfigure(_: &Service, call: &Call) -> Result<Operation, Fault> {
     Ok(Operation::new(Reconfigure { switch: call.this.clone(), spec: spec.clone() }))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Create {
     folder: MoRef,
     version: String,
@@ -118,7 +118,7 @@ impl Job for Create {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reconfigure {
     switch: MoRef,
     spec: Object,

@@ -76,7 +76,7 @@ impl Source for Seen {
         if *mo != manager() {
             return Read::get(&*self.0, mo).cloned();
         }
-        let tasks = engine::tasks_in(&self.0).into_iter().flat_map(|tasks| tasks.iter());
+        let tasks = engine::tasks_in(&self.0).into_iter().flat_map(vimsim::task::TaskTable::iter);
         let all: Vec<MoRef> = tasks.map(|task| task.mo.clone()).collect();
         Some(object!(TaskManager { recentTask: all }))
     }
