@@ -127,6 +127,7 @@ impl Client {
     }
 }
 
+#[derive(Clone)]
 struct Work;
 
 impl Job for Work {

@@ -70,7 +70,7 @@ pub(super) fn check(spec: &Object, config: &Object) -> Result<(), Fault> {
     ))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Customize {
     vm: MoRef,
     spec: Object,

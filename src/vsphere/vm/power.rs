@@ -238,7 +238,7 @@ pub(in crate::vsphere) fn switch_off(call: &Call) -> Operation {
     Operation::new(SwitchOff(Leave::off(call.this.clone())))
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SwitchOff(Leave);
 
 impl Job for SwitchOff {

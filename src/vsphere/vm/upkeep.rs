@@ -57,7 +57,7 @@ fn upgrade_tools(_: &Service, call: &Call) -> Result<Operation, Fault> {
 
 /// The newest tools in a guest. All guests have them already, so this only
 /// takes its time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct UpgradeTools {
     vm: MoRef,
 }
@@ -89,7 +89,7 @@ fn promote(_: &Service, call: &Call) -> Result<Operation, Fault> {
 }
 
 /// Disks no longer depend on those that they were cloned from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Promote {
     vm: MoRef,
     /// Whether the disks get a copy of their own; if not, only what several

@@ -19,6 +19,7 @@ use crate::xenapi::server::Server;
 use crate::xenapi::{class_of, mark};
 
 /// A job whose failures are told in the terms of XenAPI.
+#[derive(Clone)]
 pub(super) struct Guarded {
     job: Box<dyn Job>,
     /// Whether the machine is paused afterwards.
@@ -29,13 +30,23 @@ pub(super) struct Guarded {
 }
 
 /// What the checks look at.
+#[derive(Clone)]
 struct Scene {
     vm: MoRef,
     reference: Str,
     operation: &'static Operation,
     server: Weak<Server>,
-    /// A session is not idle while a task of it runs.
-    _busy: Option<Box<dyn Any + Send>>,
+    _busy: AtWork,
+}
+
+/// A session is not idle while a task of it runs: this one, not a copy that is
+/// kept with a saved state.
+struct AtWork(#[allow(dead_code, reason = "it is only dropped")] Option<Box<dyn Any + Send>>);
+
+impl Clone for AtWork {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
 }
 
 impl Guarded {
@@ -67,7 +78,7 @@ impl Guarded {
             vm,
             operation,
             server: Arc::downgrade(context.server),
-            _busy: busy,
+            _busy: AtWork(busy),
         };
         Self { scene: Some(scene), ..self }
     }
@@ -161,6 +172,7 @@ impl Job for Guarded {
 }
 
 /// Stops a machine without taking it out of memory, or lets it go on.
+#[derive(Clone)]
 pub(super) struct Pause {
     pub(super) vm: MoRef,
     pub(super) paused: bool,
