@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vimsim::collector::{Collector, Limits, Source, Subscriptions, Wait};
 use vimsim::engine::{self, Engine};
-use vimsim::inventory::{Snapshot, Transaction};
+use vimsim::inventory::{Properties, Snapshot, Transaction};
 use vimsim::schema::Field;
 use vimsim::value::Array;
 
@@ -72,13 +72,13 @@ impl Projection for Listed {
 struct Seen(Arc<Snapshot>);
 
 impl Source for Seen {
-    fn get(&self, mo: &MoRef) -> Option<Object> {
+    fn get(&self, mo: &MoRef) -> Option<Properties> {
         if *mo != manager() {
-            return Read::get(&*self.0, mo).cloned();
+            return self.0.properties(mo).cloned();
         }
         let tasks = engine::tasks_in(&self.0).into_iter().flat_map(vimsim::task::TaskTable::iter);
         let all: Vec<MoRef> = tasks.map(|task| task.mo.clone()).collect();
-        Some(object!(TaskManager { recentTask: all }))
+        Some(object!(TaskManager { recentTask: all }).into())
     }
 
     fn depends(&self, _: &MoRef, _: &mut dyn FnMut(&MoRef)) {}
