@@ -150,7 +150,7 @@ fn facts<'a>(call: &'a Call, id: &'a str, state: &'a Snapshot) -> Facts<'a> {
 }
 
 /// A task that does nothing but go as a rule says.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Scripted;
 
 impl Job for Scripted {
