@@ -3,6 +3,7 @@
 mod from;
 mod legacy;
 mod mirror;
+mod racing;
 mod waiting;
 
 use std::pin::pin;

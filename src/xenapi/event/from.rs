@@ -85,7 +85,7 @@ async fn gather(context: &Context<'_>, pause: Duration) -> Result<(), Failure> {
 /// What has happened after `since`, as a reply; and whether anything has.
 fn look(context: &Context<'_>, waiter: &Waiter, since: u64) -> (bool, Value) {
     let server = context.server;
-    let ledger = server.events().ledger();
+    let (ledger, view) = server.events().catch_up(server);
     let happened = ledger.since(since, |mo| waiter.subscription().holds(mo));
     let seen = ledger.seen();
     let counts = classes().iter().filter(|class| class.name != "event").map(|class| {
@@ -97,9 +97,7 @@ fn look(context: &Context<'_>, waiter: &Waiter, since: u64) -> (bool, Value) {
         (Str::from(class.name.to_ascii_lowercase()), count)
     });
     let counts = Value::Map(counts.collect());
-    // The state is the ledger's or a later one; what it says more comes again.
     drop(ledger);
-    let view = context.view();
     let events: Vec<Value> =
         happened.iter().filter_map(|event| show(&view, event, "0.0")).collect();
     let found = !events.is_empty();

@@ -89,12 +89,23 @@ impl Hub {
 
     /// Something has changed; called after each commit.
     pub(in crate::xenapi) fn on_commit(&self, server: &Arc<Server>) {
-        if !self.is_active() {
-            return;
+        if self.is_active() {
+            drop(self.catch_up(server));
         }
+    }
+
+    /// The ledger, and the state that it is of: the latest. Whoever gets there
+    /// first takes in what commits did and tells those who wait.
+    pub(super) fn catch_up<'s>(
+        &self,
+        server: &'s Arc<Server>,
+    ) -> (MutexGuard<'_, Ledger>, View<'s>) {
         let mut ledger = self.ledger();
         let view = View::new(server);
         let version = view.state().version();
+        if version == ledger.seen() {
+            return (ledger, view);
+        }
         let happened = match server.service().engine().store().since(ledger.seen()) {
             Some(commits) => {
                 let known = commits.iter().filter(|commit| commit.version <= version);
@@ -108,8 +119,8 @@ impl Hub {
             let seconds = time.micros() as f64 / 1e6;
             show(&view, event, &float_text(seconds))
         });
-        drop(ledger);
         self.wake(&happened);
+        (ledger, view)
     }
 
     fn wake(&self, happened: &[Happened]) {

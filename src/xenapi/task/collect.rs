@@ -174,8 +174,9 @@ impl Server {
     fn collect_tasks(self: &Arc<Self>) {
         let engine = self.service().engine();
         let limits = &self.config().xenapi;
-        let watched = self.events().is_active();
-        if let Err(fault) = engine.commit(|tx| collect(tx, limits, watched)) {
+        // Asked inside the commit; see `Hub::activate`.
+        let collected = engine.commit(|tx| collect(tx, limits, self.events().is_active()));
+        if let Err(fault) = collected {
             tracing::error!(%fault, "tasks could not be collected");
         }
         self.keep_sessions();
