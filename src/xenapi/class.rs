@@ -5,6 +5,7 @@
 use std::fmt;
 
 use super::failure::Failure;
+use super::filter::Filter;
 use super::message::{Args, Message};
 use super::value::{Type, Value};
 use super::view::View;
@@ -74,6 +75,25 @@ impl Class {
         Value::Map(fields.map(|field| (Str::from(field.name), (field.read)(view, mo))).collect())
     }
 
+    /// The records of objects by their references.
+    fn records(&self, view: &View<'_>, objects: &[MoRef]) -> Value {
+        let objects = objects.iter();
+        Value::Map(objects.map(|mo| (view.reference(mo), self.record(view, mo))).collect())
+    }
+
+    /// The objects that an expression wants.
+    fn wanted(&self, view: &View<'_>, expression: &str) -> Result<Vec<MoRef>, Failure> {
+        let filter = Filter::parse(expression)
+            .map_err(|error| Failure::invalid_value(expression, &error.to_string()))?;
+        if let Some(column) = filter.unknown_column(self) {
+            let reason = format!("{} has no field {column}", self.name);
+            return Err(Failure::internal_error(&reason));
+        }
+        let mut found = (self.objects)(view);
+        found.retain(|mo| filter.matches(self, view, mo));
+        Ok(found)
+    }
+
     /// The object that a reference names.
     pub fn find(&self, view: &View<'_>, reference: &str) -> Result<MoRef, Failure> {
         view.resolve(self, reference).ok_or_else(|| Failure::handle_invalid(self.name, reference))
@@ -93,6 +113,10 @@ pub(super) enum Getter {
     All,
     /// `get_all_records`: the records by reference.
     AllRecords,
+    /// `get_all_where`: the references of those that a filter wants.
+    AllWhere,
+    /// `get_all_records_where`: the records by reference, likewise.
+    AllRecordsWhere,
     /// `get_record`.
     Record,
     /// `get_by_uuid`.
@@ -110,6 +134,8 @@ impl Getter {
         if class.listed {
             all.push(("get_all".into(), Self::All));
             all.push(("get_all_records".into(), Self::AllRecords));
+            all.push(("get_all_where".into(), Self::AllWhere));
+            all.push(("get_all_records_where".into(), Self::AllRecordsWhere));
         }
         all.push(("get_record".into(), Self::Record));
         all.push(("get_by_uuid".into(), Self::ByUuid));
@@ -130,7 +156,9 @@ impl Getter {
         match self {
             Self::All | Self::AllRecords => None,
             Self::Record | Self::Field(_) => Some(Type::Ref(class.name)),
-            Self::ByUuid | Self::ByNameLabel => Some(Type::String),
+            Self::ByUuid | Self::ByNameLabel | Self::AllWhere | Self::AllRecordsWhere => {
+                Some(Type::String)
+            }
         }
     }
 
@@ -144,12 +172,11 @@ impl Getter {
         let refer = |mo: &MoRef| Value::String(view.reference(mo));
         Ok(match self {
             Self::All => Value::Set((class.objects)(view).iter().map(refer).collect()),
-            Self::AllRecords => Value::Map(
-                (class.objects)(view)
-                    .iter()
-                    .map(|mo| (view.reference(mo), class.record(view, mo)))
-                    .collect(),
-            ),
+            Self::AllRecords => class.records(view, &(class.objects)(view)),
+            Self::AllWhere => {
+                Value::Set(class.wanted(view, args.text(0))?.iter().map(refer).collect())
+            }
+            Self::AllRecordsWhere => class.records(view, &class.wanted(view, args.text(0))?),
             Self::Record => class.record(view, &class.find(view, args.text(0))?),
             Self::Field(field) => (field.read)(view, &class.find(view, args.text(0))?),
             Self::ByUuid => {

@@ -66,6 +66,9 @@ impl Server {
         if !fits {
             return Err(Failure::parameter_count(proper, least, given));
         }
+        if let Some(text) = params.iter().find_map(unfit) {
+            return Err(Failure::invalid_value(&text, "The text has characters that XML has not."));
+        }
         let rest = params.split_off(session_len);
         let session = match params.pop() {
             Some(session) => Some(Type::Ref("session").accept(session).ok_or_else(|| {
@@ -95,6 +98,24 @@ impl Server {
             }
             Entry::Message(message) => context.run(message, &args).await,
         }
+    }
+}
+
+/// A text in a value that cannot travel as XML, shown so that it can.
+fn unfit(value: &Value) -> Option<String> {
+    let fits = |text: &str| {
+        text.chars().all(|c| match c {
+            '\t' | '\n' | '\r' => true,
+            c => c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
+        })
+    };
+    match value {
+        Value::String(text) => (!fits(text)).then(|| text.escape_default().to_string()),
+        Value::Set(items) => items.iter().find_map(unfit),
+        Value::Map(entries) => entries.iter().find_map(|(key, value)| {
+            if fits(key) { unfit(value) } else { Some(key.escape_default().to_string()) }
+        }),
+        _ => None,
     }
 }
 

@@ -91,7 +91,11 @@ pub fn boot_time(state: &impl Read, vm: &MoRef) -> Option<DateTime> {
 /// Notes that a machine that is on is paused, or that it no longer is.
 pub fn set_paused(tx: &mut Tx<'_>, vm: &MoRef, paused: bool) {
     let since = boot_time(tx, vm).filter(|_| paused);
-    let own = tx.aside::<Own>().cloned().unwrap_or_default().with_paused(vm, since);
+    let own = tx.aside::<Own>().cloned().unwrap_or_default();
+    if own.paused(vm) == since {
+        return;
+    }
+    let own = own.with_paused(vm, since);
     tx.set_aside(own);
     tx.touch(vm);
 }

@@ -14,6 +14,9 @@ use crate::schema::ty;
 use crate::task::{Command, End, Operation, Outcome, Reason, State, TaskId, TaskRecord};
 use crate::value::{self, MoRef, Str};
 
+/// No more tasks than these wait for one object.
+const PENDING: usize = 100;
+
 /// A task that is to be made, and its job.
 pub struct Work {
     /// The task.
@@ -36,6 +39,14 @@ impl Context<'_> {
         // Who finds an object at work is told so and does not wait.
         spec.busy = Busy::Refuse;
         spec.parent = spec.parent.or_else(|| self.parent());
+        let view = self.view();
+        if let (Some(tasks), Some(entity)) = (view.tasks(), &spec.entity) {
+            let near = tasks.recent(Some(entity), 2 * PENDING).into_iter();
+            let waiting = near.filter_map(|id| tasks.get(id));
+            if waiting.filter(|task| task.state() == State::Queued).count() > PENDING {
+                return Err(Failure::too_many_pending());
+            }
+        }
         self.commit(|tx| {
             let task = tx.submit(spec, job)?;
             if let Some(id) = TaskId::of(&task) {

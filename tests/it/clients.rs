@@ -1,8 +1,9 @@
-//! Real clients against the real program: pyVmomi, govmomi with govc, zeep, and vim_rs over VI/JSON.
+//! Real clients against the real program: pyVmomi, govmomi with govc, zeep, vim_rs over VI/JSON, and
+//! two of XenAPI.
 //!
 //! Each test starts a server of its own on a free port and runs one suite of `tests/clients` with
 //! `GOVC_URL` naming it. What the suites need is installed once, in pinned versions, under
-//! `target/clients`. Where `python3` or `go` is missing, or the packages cannot be had, a test says
+//! `target/clients`. Where `python3`, `go` or `node` is missing, or the packages cannot be had, a test says
 //! so and is skipped; with `VIMSIM_CLIENTS=required` it fails.
 //!
 //! `VIMSIM_CLIENTS_SERVER=PROGRAM` runs the suites against another server with vcsim's command
@@ -29,6 +30,8 @@ const BINDINGS: Duration = Duration::from_secs(1800);
 
 /// A server whose power-offs take a while, and whose clones nobody waits for.
 const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500,CloneVM:30000"];
+/// A server whose machines take a while to start and to stop.
+const HEAVY: &[&str] = &["-method-delay", "PowerOnVM:1500,PowerOffVM:300"];
 /// A server with at least one of everything that the flags can ask for.
 const ALL_KINDS: &[&str] =
     &["-folder=1", "-pod=1", "-app=1", "-pool=2", "-ds=2", "-pg=2", "-pg-nsx=1", "-nsx=1"];
@@ -96,6 +99,39 @@ mod pyvmomi {
     #[test]
     fn slow_tasks() {
         python("pyvmomi", "slow", SLOW);
+    }
+}
+
+mod xenapi {
+    use super::{HEAVY, python};
+
+    #[test]
+    fn session() {
+        python("xenapi", "session", &[]);
+    }
+
+    #[test]
+    fn session_over_plain_http() {
+        python("xenapi", "session", &["-tls=false"]);
+    }
+
+    #[test]
+    fn tasks() {
+        python("xenapi", "tasks", HEAVY);
+    }
+}
+
+mod xen_api {
+    use super::{HEAVY, node};
+
+    #[test]
+    fn objects_and_tasks() {
+        node("xen-api", "pool", HEAVY);
+    }
+
+    #[test]
+    fn over_plain_http() {
+        node("xen-api", "pool", &[HEAVY, &["-tls=false"]].concat());
     }
 }
 
@@ -257,6 +293,20 @@ mod examples {
     }
 
     #[test]
+    fn xenapi_task() {
+        let requirements = clients().join("xenapi/requirements.txt");
+        let Some(venv) = available(venv("xenapi", &requirements)) else { return };
+        let mut script = Command::new(venv.join("bin/python"));
+        script.arg(clients().join("../../examples/xenapi_task.py"));
+        let output = against_server(script, super::HEAVY);
+        for line in
+            ["vSphere: VirtualMachine.powerOn of DC0_H0_VM0", "XenAPI: success 100%", ": Running"]
+        {
+            assert!(output.contains(line), "{output}");
+        }
+    }
+
+    #[test]
     fn power_cycle() {
         let requirements = clients().join("pyvmomi/requirements.txt");
         let Some(venv) = available(venv("pyvmomi", &requirements)) else { return };
@@ -306,6 +356,41 @@ fn rust(suite: &str, flags: &[&str]) {
     let mut command = Command::new(program);
     command.arg(suite).env("RUST_BACKTRACE", "0");
     against_server(command, flags);
+}
+
+/// Runs `tests/clients/CLIENT/SUITE.test.mjs` against a server started with these flags.
+fn node(client: &str, suite: &str, flags: &[&str]) {
+    let home = clients().join(client);
+    let Some(modules) = available(node_modules(client, &home)) else { return };
+    let mut command = Command::new("node");
+    command
+        .arg("--test")
+        .arg(format!("{suite}.test.mjs"))
+        .current_dir(home)
+        .env("MODULES", modules);
+    against_server(command, flags);
+}
+
+/// A directory with the packages of a lock file.
+fn node_modules(client: &str, home: &Path) -> Result<PathBuf, Unavailable> {
+    let files = ["package.json", "package-lock.json"];
+    let recipe: String =
+        files.iter().map(|name| fs::read_to_string(home.join(name)).unwrap()).collect();
+    once(&format!("{client}-modules"), &recipe, |dir| {
+        fs::create_dir_all(dir).unwrap();
+        for name in files {
+            fs::copy(home.join(name), dir.join(name)).unwrap();
+        }
+        let mut version = Command::new("node");
+        version.arg("--version");
+        run(version, SETUP).map_err(|why| Unavailable(format!("no node: {why}")))?;
+        let mut install = Command::new("npm");
+        install.args(["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        install.current_dir(dir);
+        run(install, SETUP)
+            .map_err(|why| Unavailable(format!("no packages for {client}: {why}")))?;
+        Ok(())
+    })
 }
 
 fn clients() -> PathBuf {

@@ -109,9 +109,17 @@ async fn converse(name: &str) {
     assert!(!requests.is_empty(), "{name} is empty");
     let mut own = Shown::default();
     let mut wrong = String::new();
+    let mut references: Vec<(String, String)> = Vec::new();
     for path in requests {
-        let request = fs::read_to_string(&path).expect("a request");
+        let mut request = fs::read_to_string(&path).expect("a request");
+        for (number, reference) in &references {
+            request = request.replace(&format!("{{{number}}}"), reference);
+        }
         let reply = exchange(address, &request, &mut own).await;
+        if let Some(reference) = reply.find("OpaqueRef:").and_then(|at| reply.get(at..at + 46)) {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            references.push((name[..2].to_owned(), reference.to_owned()));
+        }
         let expected = path.with_extension("reply");
         if std::env::var("VIMSIM_GOLDEN").is_ok_and(|mode| mode == "write") {
             fs::write(&expected, &reply).expect("the reply is written");
@@ -138,6 +146,11 @@ async fn task() {
 #[tokio::test]
 async fn vijson() {
     converse("vijson").await;
+}
+
+#[tokio::test]
+async fn xenapi() {
+    converse("xenapi").await;
 }
 
 #[tokio::test]

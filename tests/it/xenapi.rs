@@ -1,5 +1,7 @@
 //! XenAPI over the real wire.
 
+mod errors;
+mod wire;
 pub(crate) mod world;
 
 use serde_json::json;

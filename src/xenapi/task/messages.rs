@@ -9,10 +9,9 @@ use crate::fault::Fault;
 use crate::task::{
     CancelOutcome, CancelRequest, Claim, Command, Operation, Reason, TaskId, TaskRecord,
 };
-use crate::value::{self, MoRef, Str};
+use crate::value::{self, Str};
 use crate::xenapi::context::Context;
 use crate::xenapi::failure::Failure;
-use crate::xenapi::filter::Filter;
 use crate::xenapi::mark;
 use crate::xenapi::message::{Answer, Args, Message, Param, Role, Run};
 use crate::xenapi::value::{Type, Value};
@@ -23,7 +22,6 @@ pub(super) const DESCRIPTION: &str = "xenapi.name_description";
 const SELF: Param = Param::new("self", Type::Ref("task"));
 const KEY: Param = Param::new("key", Type::String);
 const TEXTS: Type = Type::Map(&Type::String, &Type::String);
-const EXPR: &[Param] = &[Param::new("expr", Type::String)];
 
 /// A message that changes something; whose it may be depends on the task.
 const fn change(
@@ -92,35 +90,7 @@ pub(super) const MESSAGES: &[Message] = &[
         "miami",
         set_other_config,
     )),
-    Message::read(
-        "task.get_all_records_where",
-        EXPR,
-        Type::Map(&Type::Ref("task"), &Type::Record("task")),
-        |context, args| {
-            let view = context.view();
-            let found = wanted(context, args)?;
-            let records = found.iter().map(|mo| (view.reference(mo), CLASS.record(&view, mo)));
-            Ok(Value::Map(records.collect()))
-        },
-    ),
-    Message::read("task.get_all_where", EXPR, Type::Set(&Type::Ref("task")), |context, args| {
-        let view = context.view();
-        Ok(Value::texts(wanted(context, args)?.iter().map(|mo| view.reference(mo))))
-    }),
 ];
-
-fn wanted(context: &Context<'_>, args: &Args) -> Result<Vec<MoRef>, Failure> {
-    let text = args.text(0);
-    let filter =
-        Filter::parse(text).map_err(|error| Failure::invalid_value(text, &error.to_string()))?;
-    if let Some(column) = filter.unknown_column(&CLASS) {
-        return Err(Failure::internal_error(&format!("task has no field {column}")));
-    }
-    let view = context.view();
-    let mut found = super::objects(&view);
-    found.retain(|mo| filter.matches(&CLASS, &view, mo));
-    Ok(found)
-}
 
 /// Makes a task whose work the client does: nothing here ends it.
 fn create(context: &Context<'_>, args: &Args) -> Answer {

@@ -22,8 +22,8 @@ use crate::xenapi::{class_of, mark};
 #[derive(Clone)]
 pub(super) struct Guarded {
     job: Box<dyn Job>,
-    /// Whether the machine is paused afterwards.
-    paused: bool,
+    /// Whether the machine is paused afterwards; nothing if that does not change.
+    paused: Option<bool>,
     scene: Option<Scene>,
     task: Option<TaskId>,
     failure: Option<Failure>,
@@ -52,12 +52,12 @@ impl Clone for AtWork {
 impl Guarded {
     /// Guards a job.
     pub(super) fn new(job: Box<dyn Job>) -> Self {
-        Self { job, paused: false, scene: None, task: None, failure: None }
+        Self { job, paused: None, scene: None, task: None, failure: None }
     }
 
-    /// The machine is to be paused as soon as it is there.
+    /// The machine is to be paused as soon as it is there, or not to be.
     pub(super) fn paused(self, paused: bool) -> Self {
-        Self { paused, ..self }
+        Self { paused: Some(paused), ..self }
     }
 
     /// The checks are those of an operation on a machine.
@@ -140,8 +140,8 @@ impl Job for Guarded {
         task: &TaskContext<'_>,
     ) -> Result<Option<Value>, Fault> {
         let result = self.job.complete(tx, task)?;
-        if let Some(scene) = self.scene.as_ref().filter(|_| self.paused) {
-            set_paused(tx, &scene.vm, true);
+        if let (Some(scene), Some(paused)) = (&self.scene, self.paused) {
+            set_paused(tx, &scene.vm, paused);
         }
         Ok(result)
     }

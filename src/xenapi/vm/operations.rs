@@ -162,6 +162,19 @@ impl<'c> Plan<'c> {
         Ok(self.work(spec, Guarded::new(job)))
     }
 
+    /// By a method of vSphere after which the machine is in memory, paused or
+    /// not, or no longer there.
+    fn by_power(self, method: Method, paused: bool) -> Result<Work, Failure> {
+        let call = self.call(method, Vec::new());
+        let service = self.context.server.service();
+        let planned = match self.operation.name {
+            "hard_shutdown" => service.plan_switch_off(&call),
+            _ => service.plan(&call),
+        };
+        let (spec, job) = planned.map_err(|fault| self.context.failure(&fault))?;
+        Ok(self.work(spec, Guarded::new(job).paused(paused)))
+    }
+
     /// The task, with XenAPI's own checks before the job's.
     fn work(self, mut spec: TaskSpec, guarded: Guarded) -> Work {
         // Whatever a client of XenAPI starts it can stop.
@@ -190,20 +203,11 @@ impl<'c> Plan<'c> {
 }
 
 fn start(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
-    let work = Plan::new(context, args, &START)?;
-    power_on(work, args)
+    Plan::new(context, args, &START)?.by_power(method::PowerOnVM_Task, args.flag(1))
 }
 
 fn resume(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
-    let work = Plan::new(context, args, &RESUME)?;
-    power_on(work, args)
-}
-
-fn power_on(plan: Plan<'_>, args: &Args) -> Result<Work, Failure> {
-    let call = plan.call(method::PowerOnVM_Task, Vec::new());
-    let planned = plan.context.server.service().plan(&call);
-    let (spec, job) = planned.map_err(|fault| plan.context.failure(&fault))?;
-    Ok(plan.work(spec, Guarded::new(job).paused(args.flag(1))))
+    Plan::new(context, args, &RESUME)?.by_power(method::PowerOnVM_Task, args.flag(1))
 }
 
 fn clean_shutdown(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
@@ -215,17 +219,12 @@ fn clean_reboot(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
 }
 
 fn hard_shutdown(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
-    let plan = Plan::new(context, args, &HARD_SHUTDOWN)?;
-    let call = plan.call(method::PowerOffVM_Task, Vec::new());
-    let planned = context.server.service().plan_switch_off(&call);
-    let (spec, job) = planned.map_err(|fault| context.failure(&fault))?;
-    Ok(plan.work(spec, Guarded::new(job)))
+    Plan::new(context, args, &HARD_SHUTDOWN)?.by_power(method::PowerOffVM_Task, false)
 }
 
+/// A machine that was paused runs afterwards.
 fn hard_reboot(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
-    // A machine that was paused runs afterwards.
-    let plan = Plan::new(context, args, &HARD_REBOOT)?;
-    plan.by(method::ResetVM_Task, Vec::new())
+    Plan::new(context, args, &HARD_REBOOT)?.by_power(method::ResetVM_Task, false)
 }
 
 fn suspend(context: &Context<'_>, args: &Args) -> Result<Work, Failure> {
