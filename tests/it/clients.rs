@@ -119,6 +119,11 @@ mod xenapi {
     fn tasks() {
         python("xenapi", "tasks", HEAVY);
     }
+
+    #[test]
+    fn events() {
+        python("xenapi", "events", HEAVY);
+    }
 }
 
 mod xen_api {

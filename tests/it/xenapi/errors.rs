@@ -241,6 +241,7 @@ impl Client<'_> {
     }
 }
 
+#[derive(Clone)]
 struct Nothing;
 
 impl Job for Nothing {
