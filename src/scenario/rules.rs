@@ -1,6 +1,7 @@
 //! All rules of a simulator: added and removed at any time, looked at for each
 //! call and each task, counted.
 
+use std::any::Any;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -425,6 +426,16 @@ impl Director for Rules {
         match self.script(&facts) {
             Some(directions) => directions.plan(facts.method, asked),
             None => Plan::even(asked),
+        }
+    }
+
+    fn save(&self) -> Option<Arc<dyn Any + Send + Sync>> {
+        Some(Arc::new(Self::save(self)))
+    }
+
+    fn restore(&self, saved: Option<&(dyn Any + Send + Sync)>) {
+        if let Some(saved) = saved.and_then(|saved| saved.downcast_ref()) {
+            Self::restore(self, saved);
         }
     }
 }

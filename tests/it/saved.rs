@@ -262,6 +262,33 @@ fn what_is_scheduled_is_scheduled_again() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "it is about real time")]
+fn ten_thousand_machines_come_back_in_milliseconds() {
+    let sim = Sim::with(|config| config.model.vm = 5000);
+    let machines: Vec<MoRef> = sim.snapshot().refs(ty::VirtualMachine).cloned().collect();
+    assert_eq!(machines.len(), 10_000);
+    // The best of a few, as the machine has other work.
+    let times = (0..5).map(|_| {
+        let begun = std::time::Instant::now();
+        sim.service.save_state("start");
+        let saved = begun.elapsed();
+        for vm in &machines[..100] {
+            sim.call(vm, method::PowerOffVM_Task, args![]).unwrap();
+        }
+        sim.service.engine().run_until_idle(3600 * SECOND).unwrap();
+        assert_eq!(power(&sim, &machines[7]), "poweredOff");
+        let begun = std::time::Instant::now();
+        sim.service.restore_state("start").unwrap();
+        let restored = begun.elapsed();
+        assert_eq!(power(&sim, &machines[7]), "poweredOn");
+        saved + restored
+    });
+    let best = times.min().unwrap();
+    let limit = if cfg!(debug_assertions) { 50 } else { 10 };
+    assert!(best < Duration::from_millis(limit), "{best:?}");
+}
+
+#[test]
 fn after_a_restart_clients_begin_anew() {
     let sim = slow();
     let (vm, other) = (sim.vm("DC0_H0_VM0"), sim.vm("DC0_H0_VM1"));
