@@ -29,6 +29,13 @@ impl Engine {
     /// the tasks of before. Must not be called from an arranged call.
     pub fn restart(&self, fault: &Fault, interrupted: Interrupted) {
         let pump = self.pump();
+        self.restart_now(fault, interrupted);
+        drop(pump);
+        self.settle();
+    }
+
+    /// The same from an arranged call, while which nothing else happens.
+    pub fn restart_now(&self, fault: &Fault, interrupted: Interrupted) {
         let before: Vec<TaskId> = self.tasks().finished().map(|task| task.id).collect();
         // Those that wait first, so that none of them gets its turn. Of a family
         // the children first, so that they are not cancelled by their parent.
@@ -49,7 +56,5 @@ impl Engine {
             });
             debug_assert!(forgotten.is_ok(), "forgetting cannot fail");
         }
-        drop(pump);
-        self.settle();
     }
 }

@@ -374,11 +374,12 @@ pub struct Then {
     /// How much later. Default: at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Time>,
-    /// The server restarts: its sessions are gone, and its running tasks have
-    /// failed.
+    /// The server restarts: its sessions are gone, its running tasks have
+    /// failed, and references to tasks that had ended lead nowhere.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub restart: bool,
-    /// All tasks are gone, the finished ones as well.
+    /// All tasks are gone, the finished ones as well; with a restart, those that
+    /// it interrupts, too.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub lose_tasks: bool,
     /// All sessions end.

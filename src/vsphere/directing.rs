@@ -10,7 +10,7 @@ use super::descriptions;
 use super::dispatch::{Answer, Handler};
 use super::operation::Operation;
 use super::service::Service;
-use crate::engine::{Job, TaskContext, Tx, Weight};
+use crate::engine::{Interrupted, Job, TaskContext, Tx, Weight};
 use crate::fault::Fault;
 use crate::inventory::Snapshot;
 use crate::scenario::{Actor, Conduct, Directions, Facts, Rules, Then, arguments};
@@ -98,23 +98,13 @@ impl Service {
         self.engine().after(after, Weight::Work, call);
     }
 
-    /// What a restart of the real product does to what is going on.
-    fn interrupt(&self) {
-        let fault = Fault::system_error("vCenter Server was restarted while the task was running.");
-        let live: Vec<MoRef> = self.engine().tasks().live().map(|task| task.mo.clone()).collect();
-        for task in live {
-            // One that has ended meanwhile stays as it ended.
-            let _ = self.engine().fail_task(&task, fault.clone());
-        }
-        for session in self.sessions().list() {
-            self.end_session(&session);
-        }
-    }
-
-    /// Has something happen now.
-    pub fn happen(&self, what: &Then) {
+    /// Has something happen now. Called by the engine only.
+    fn happen(&self, what: &Then) {
         if what.restart {
-            self.interrupt();
+            let interrupted = if what.lose_tasks { Interrupted::Gone } else { Interrupted::Failed };
+            if let Err(fault) = self.restart_now(interrupted) {
+                tracing::error!(%fault, "the restart was not complete");
+            }
         }
         if what.lose_tasks {
             let tasks: Vec<MoRef> =

@@ -30,7 +30,7 @@ use super::authorization::Policy;
 use super::events;
 use super::scheduled;
 use super::service::Service;
-use crate::engine::{Interrupted, Saved, tasks_in};
+use crate::engine::{Engine, Interrupted, Saved, tasks_in};
 use crate::fault::Fault;
 use crate::task::TaskTable;
 use crate::value::DateTime;
@@ -138,10 +138,19 @@ impl Service {
     /// Does to clients what a restart of the server does. Scheduled tasks that
     /// run after startup have their time counted from now on.
     pub fn restart(&self, interrupted: Interrupted) -> Result<(), Fault> {
+        self.restart_by(|engine, fault| engine.restart(fault, interrupted))
+    }
+
+    /// The same from a call that the engine makes.
+    pub(super) fn restart_now(&self, interrupted: Interrupted) -> Result<(), Fault> {
+        self.restart_by(|engine, fault| engine.restart_now(fault, interrupted))
+    }
+
+    fn restart_by(&self, restart: impl FnOnce(&Engine, &Fault)) -> Result<(), Fault> {
         self.close();
         self.tickets().clear();
         let fault = Fault::system_error("The server was restarted before the task had ended.");
-        self.engine().restart(&fault, interrupted);
+        restart(self.engine(), &fault);
         events::life::restarted(self.engine())?;
         self.touch(&self.content().session_manager);
         self.schedules().restart()

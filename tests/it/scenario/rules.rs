@@ -72,6 +72,32 @@ fn rules_come_and_go_and_return_with_their_counters() {
     assert_eq!((reset(&sim).as_deref(), reset(&sim)), (Some("y"), None));
 }
 
+#[test]
+fn a_saved_state_has_the_rules_with_their_counters_and_the_held_tasks() {
+    let sim = Sim::new();
+    let rules = sim.service.rules();
+    let held = TaskRule { hold: Some(Hold::At { at: 40 }), ..TaskRule::default() };
+    let held = TaskRule { running: Some((10 * SECOND).into()), ..held };
+    rules.add(Rule::new("held").when(When::method("PowerOff*")).task(held)).unwrap();
+    rules.add(failing("x", When::method("ResetVM_Task").nth(2))).unwrap();
+    assert_eq!(reset(&sim), None);
+    let vm = sim.vm("DC0_H0_VM1");
+    let task = sim.start(&vm, method::PowerOffVM_Task, &[]).unwrap();
+    sim.advance(5 * SECOND);
+    sim.service.save_state("begun");
+    for _ in 0..2 {
+        let engine = sim.service.engine();
+        assert!(engine.is_held(&task) && engine.task(&task).is_some());
+        assert_eq!(reset(&sim).as_deref(), Some("x"));
+        assert_eq!(reset(&sim), None);
+        rules.remove("x");
+        engine.release(&task).unwrap();
+        sim.advance(6 * SECOND);
+        assert!(engine.task(&task).unwrap().state().is_done());
+        sim.service.restore_state("begun").unwrap();
+    }
+}
+
 /// What a task says of its progress, from one event to the next, until it
 /// neither runs nor waits any longer.
 fn course(sim: &Sim, task: TaskRule) -> Vec<Option<i32>> {
