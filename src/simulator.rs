@@ -100,6 +100,13 @@ impl Bound {
         self.apart.as_ref().unwrap_or(&self.server).base_url()
     }
 
+    /// The URL of the control API, if it is served.
+    pub(crate) fn control_url(&self) -> Option<String> {
+        let server = self.control.as_ref().unwrap_or(&self.server);
+        let base = server.base_url();
+        self.service.config().control.on.then(|| format!("{base}{}", wire::control::BASE))
+    }
+
     /// Serves until `stop` is ready or the server is told to shut down; who
     /// waits for changes is answered then.
     pub(crate) async fn serve(self, stop: impl Future<Output = ()>) {
@@ -132,6 +139,7 @@ impl Bound {
 #[derive(Debug)]
 pub struct Simulator {
     control: Control,
+    control_url: Option<String>,
     service: Arc<Service>,
     xenapi: Arc<xenapi::Server>,
     url: String,
@@ -148,14 +156,20 @@ impl Simulator {
         let xenapi = bound.xenapi.clone();
         let (url, shutdown) = (bound.server.url(), bound.server.shutdown());
         let xenapi_url = bound.xenapi_url();
+        let control_url = bound.control_url();
         let serving = tokio::spawn(bound.serve(std::future::pending()));
         let control = Control::new(service.clone());
-        Ok(Self { control, service, xenapi, url, xenapi_url, shutdown, serving })
+        Ok(Self { control, control_url, service, xenapi, url, xenapi_url, shutdown, serving })
     }
 
     /// The URL of the SDK.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL of the control API, if it is served.
+    pub fn control_url(&self) -> Option<&str> {
+        self.control_url.as_deref()
     }
 
     /// The URL of XenAPI.

@@ -334,6 +334,9 @@ impl Engine {
     /// Moves a stepped clock from work to work until none waits, or until the
     /// next is more than `limit` away from now.
     pub fn run_until_idle(&self, limit: Duration) -> Result<(), NotStepped> {
+        if !self.is_stepped() {
+            return Err(NotStepped);
+        }
         let end = self.now().after(limit);
         while self.core.timing.scheduler.next_work().is_some_and(|next| next <= end) {
             self.advance_to_next()?;

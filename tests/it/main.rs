@@ -6,6 +6,7 @@ mod bridge;
 mod cli;
 mod clients;
 mod collector;
+mod control;
 mod engine;
 mod events;
 mod golden;

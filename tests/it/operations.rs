@@ -90,7 +90,11 @@ impl Sim {
     pub(crate) fn with(settings: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { clock: ClockMode::Stepped, seed: Some(7), ..Config::default() };
         settings(&mut config);
-        let service = Service::new(config).expect("a service");
+        Self::of(Service::new(config).expect("a service"))
+    }
+
+    /// A client of a server that is there.
+    pub(crate) fn of(service: Arc<Service>) -> Self {
         let manager = service.content().session_manager.clone();
         let call = Call {
             this: manager,

@@ -114,8 +114,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
         let query = parts.uri.query().unwrap_or_default();
         let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
-            let (path, detail) = (error.path().to_string(), error.inner().to_string());
-            Problem::in_url(StatusCode::BAD_REQUEST, &path, &detail)
+            in_url(&error.path().to_string(), error.inner())
         })
     }
 }
@@ -125,6 +124,14 @@ impl<T: JsonSchema> OperationInput for Query<T> {
         let schema = context.schema.subschema_for::<T>();
         let parameters = parameters_from_schema(context, schema, ParamLocation::Query);
         add_parameters(context, operation, parameters);
+    }
+}
+
+/// A part of the URL that is wrong, or the whole of it when something is missing.
+fn in_url(path: &str, error: &impl std::fmt::Display) -> Problem {
+    match path {
+        "." => Problem::new(StatusCode::BAD_REQUEST, error.to_string()),
+        path => Problem::in_url(StatusCode::BAD_REQUEST, path, &error.to_string()),
     }
 }
 
@@ -141,8 +148,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
         let reader = MapDeserializer::<_, PlainError>::new(given.iter());
         serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
-            let (path, detail) = (error.path().to_string(), error.inner().to_string());
-            Problem::in_url(StatusCode::BAD_REQUEST, &path, &detail)
+            in_url(&error.path().to_string(), error.inner())
         })
     }
 }
