@@ -5,6 +5,9 @@
 //! - [`tasks`]: finding and watching tasks, and deciding how they go
 //! - [`clock`]: stopping time, and moving it
 //! - [`objects`]: finding entities by what a person knows of them
+//! - [`snapshots`]: the whole state, kept by name
+//!
+//! What happens by rules is in [`scenario`](crate::scenario).
 //!
 //! ```
 //! use std::time::Duration;
@@ -24,6 +27,7 @@
 pub mod clock;
 pub mod duration;
 pub mod objects;
+pub mod snapshots;
 pub mod tasks;
 
 use std::collections::BTreeMap;
@@ -33,9 +37,13 @@ use thiserror::Error;
 
 pub use clock::{Clock, ClockState};
 pub use objects::Objects;
+pub use snapshots::Snapshots;
 pub use tasks::{Order, Page, StateFilter, TaskQuery, Tasks, Watch, WatchEvent, Which};
 
+use crate::engine::Interrupted;
 use crate::fault::Fault;
+pub use crate::scenario::rules::Counters as RuleCounts;
+use crate::scenario::{RuleError, Rules};
 use crate::vsphere::Service;
 
 /// A handle on everything about a simulator that can be directed.
@@ -82,11 +90,19 @@ impl ControlError {
     }
 }
 
+impl From<RuleError> for ControlError {
+    fn from(error: RuleError) -> Self {
+        Self::Invalid { field: error.path, reason: error.message }
+    }
+}
+
 /// What became of calls, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Calls of methods that are not modelled, by method.
     pub unsupported: BTreeMap<&'static str, u64>,
+    /// What rules did, by their names.
+    pub rules: BTreeMap<String, RuleCounts>,
 }
 
 impl Control {
@@ -115,12 +131,32 @@ impl Control {
         Objects::new(&self.service)
     }
 
-    /// What became of calls.
-    pub fn counters(&self) -> Counters {
-        Counters { unsupported: self.service.unsupported() }
+    /// The rules by which tasks and calls go their ways.
+    pub fn rules(&self) -> &Rules {
+        self.service.rules()
     }
 
-    /// Counts from zero again.
+    /// Its states that are kept.
+    pub fn snapshots(&self) -> Snapshots<'_> {
+        Snapshots::new(&self.service)
+    }
+
+    /// Does to clients what a restart of the server does: sessions end, and
+    /// tasks at work have failed.
+    pub fn restart(&self, interrupted: Interrupted) -> Result<(), ControlError> {
+        Ok(self.service.restart(interrupted)?)
+    }
+
+    /// What became of calls.
+    pub fn counters(&self) -> Counters {
+        let rules = self.rules().list().into_iter();
+        Counters {
+            unsupported: self.service.unsupported(),
+            rules: rules.map(|rule| (rule.name, rule.counters)).collect(),
+        }
+    }
+
+    /// Counts calls of methods that are not modelled from zero again.
     pub fn reset_counters(&self) {
         self.service.forget_unsupported();
     }

@@ -12,10 +12,10 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 use ureq::http::Request;
+use vimsim::Simulator;
 use vimsim::config::{ClockMode, Config, Delays, ListenAddress, Tls};
 use vimsim::schema::method;
 use vimsim::value::MoRef;
-use vimsim::Simulator;
 
 use crate::operations::Sim;
 

@@ -43,6 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "inventory",
             "task",
             "scenario",
+            "engine",
             "vsphere",
             "control",
             "xenapi",
@@ -50,7 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("server", &[]),
     ("simulator", &["server", "wire", "control", "vsphere", "xenapi", "engine", "scenario"]),
-    ("cli", &["value", "server", "simulator", "wire", "scenario"]),
+    ("cli", &["schema", "value", "server", "simulator", "wire", "scenario"]),
     ("lib", &["simulator"]),
     ("main", &["cli"]),
 ];

@@ -3,6 +3,7 @@
 
 mod client;
 mod clock;
+mod rules;
 mod server;
 mod sse;
 mod table;
@@ -64,12 +65,24 @@ enum Command {
     Release(tasks::Keys),
     /// Take the next step of a task's plan, and hold it there
     Step(tasks::Keys),
+    /// Complete a task with its effect, whatever its plan has left
+    Complete(tasks::Complete),
+    /// Fail a task with a fault of the vSphere schema
+    Fail(tasks::Fail),
+    /// Answer what a task asks
+    Answer(tasks::Answer),
     /// Cancel tasks, as a client would
     Cancel(tasks::Keys),
     /// Lose tasks: they are gone, as if they had never been
     Lose(tasks::Keys),
     /// Read the clock, stop it, move it
     Clock(clock::Clock),
+    /// Say what shall happen to tasks and calls
+    Rules(rules::Rules),
+    /// Restart the simulated server, as clients know it
+    Restart(server::Restart),
+    /// Save the whole state by name, and return to it
+    Snapshot(server::Snapshot),
     /// Count what became of calls
     Counters(server::Counters),
     /// Find inventory objects by reference, path or name
@@ -112,9 +125,15 @@ impl Ctl {
             Command::Hold(keys) => keys.run(&client, out, "hold"),
             Command::Release(keys) => keys.run(&client, out, "release"),
             Command::Step(keys) => keys.run(&client, out, "step"),
+            Command::Complete(complete) => complete.run(&client, out),
+            Command::Fail(fail) => fail.run(&client, out),
+            Command::Answer(answer) => answer.run(&client, out),
             Command::Cancel(keys) => keys.run(&client, out, "cancel"),
             Command::Lose(keys) => keys.run(&client, out, "lose"),
             Command::Clock(clock) => clock.run(&client, out),
+            Command::Rules(rules) => rules.run(&client, out),
+            Command::Restart(restart) => restart.run(&client, out),
+            Command::Snapshot(snapshot) => snapshot.run(&client, out),
             Command::Counters(counters) => counters.run(&client, out),
             Command::Find(find) => find.run(&client, out),
             Command::Openapi => {

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::client::{Client, CtlError, encode};
 use super::{Output, table, watch};
 use crate::value::DateTime;
-use crate::wire::control::model::{Task, TaskPage, TaskState};
+use crate::wire::control::model::{self, Task, TaskPage, TaskState};
 
 /// Tasks a page.
 const PAGE: usize = 1_000;
@@ -268,4 +268,92 @@ impl Keys {
 /// Shows tasks as they are.
 pub(super) fn show(out: Output, page: &TaskPage) -> Result<(), CtlError> {
     out.show(page, |page| table_of(&page.tasks))
+}
+
+/// How a task is completed.
+#[derive(Debug, Args)]
+pub(super) struct Complete {
+    /// The task
+    #[arg(value_parser = key)]
+    task: String,
+
+    /// What it gives, as JSON; a reference is "VirtualMachine:vm-12" [default: what it would]
+    #[arg(long, value_name = "JSON", value_parser = json)]
+    result: Option<serde_json::Value>,
+}
+
+impl Complete {
+    pub(super) fn run(&self, client: &Client, out: Output) -> Result<(), CtlError> {
+        lead(client, out, &self.task, "complete", &model::Complete { result: self.result.clone() })
+    }
+}
+
+/// How a task fails.
+#[derive(Debug, Args)]
+pub(super) struct Fail {
+    /// The task
+    #[arg(value_parser = key)]
+    task: String,
+
+    /// The fault, a type of the vSphere schema: InvalidPowerState
+    #[arg(short, long, value_name = "TYPE", default_value = "GenericVmConfigFault")]
+    fault: String,
+
+    /// The message that people read
+    #[arg(short, long, value_name = "TEXT", default_value = "failed by vimsim ctl")]
+    message: String,
+
+    /// The fields of the fault, a JSON object; one called `reason` is the message if not given
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    fields: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl Fail {
+    pub(super) fn run(&self, client: &Client, out: Output) -> Result<(), CtlError> {
+        let mut fields = self.fields.clone().unwrap_or_default();
+        let fault = crate::schema::Type::by_name(&self.fault);
+        if fault.and_then(|fault| fault.field("reason")).is_some_and(|(_, it)| !it.is_array()) {
+            fields.entry("reason").or_insert_with(|| self.message.clone().into());
+        }
+        let how =
+            model::Fail { fault: self.fault.clone(), message: Some(self.message.clone()), fields };
+        lead(client, out, &self.task, "fail", &how)
+    }
+}
+
+/// What a task is answered.
+#[derive(Debug, Args)]
+pub(super) struct Answer {
+    /// The task
+    #[arg(value_parser = key)]
+    task: String,
+
+    /// The key of the choice
+    choice: String,
+}
+
+impl Answer {
+    pub(super) fn run(&self, client: &Client, out: Output) -> Result<(), CtlError> {
+        lead(client, out, &self.task, "answer", &model::Answer { choice: self.choice.clone() })
+    }
+}
+
+/// Does something to a task; shows how it is then.
+fn lead(
+    client: &Client,
+    out: Output,
+    key: &str,
+    what: &str,
+    how: &impl serde::Serialize,
+) -> Result<(), CtlError> {
+    let task: Task = client.call("POST", &format!("/tasks/{key}/{what}"), Some(how))?;
+    show(out, &TaskPage { tasks: vec![task], next: None })
+}
+
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
+}
+
+fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("not a JSON object: {error}"))
 }

@@ -113,9 +113,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
         let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
-        serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
-            in_url(&error.path().to_string(), error.inner())
-        })
+        serde_path_to_error::deserialize(reader)
+            .map(Self)
+            .map_err(|error| in_url(&error.path().to_string(), error.inner()))
     }
 }
 
@@ -147,9 +147,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Path<T> {
             .await
             .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
         let reader = MapDeserializer::<_, PlainError>::new(given.iter());
-        serde_path_to_error::deserialize(reader).map(Self).map_err(|error| {
-            in_url(&error.path().to_string(), error.inner())
-        })
+        serde_path_to_error::deserialize(reader)
+            .map(Self)
+            .map_err(|error| in_url(&error.path().to_string(), error.inner()))
     }
 }
 

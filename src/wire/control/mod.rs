@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`model`]: the documents
-//! - `tasks`, `watch`, `clock`, `server`: the routes
+//! - `tasks`, `watch`, `clock`, `rules`, `snapshots`, `server`: the routes
 //! - `access`: who may use it
 //! - `extract`, [`problem`]: requests taken apart, and what is wrong with them
 //!
@@ -17,9 +17,12 @@
 mod access;
 mod clock;
 mod extract;
+mod forms;
 pub mod model;
 pub mod problem;
+mod rules;
 mod server;
+mod snapshots;
 mod tasks;
 mod watch;
 
@@ -94,6 +97,8 @@ fn describe() -> (Router<Shared>, OpenApi) {
         .merge(tasks::routes())
         .merge(watch::routes())
         .merge(clock::routes())
+        .merge(rules::routes())
+        .merge(snapshots::routes())
         .merge(server::routes())
         .finish_api_with(&mut document, whole);
     (routes, document)
@@ -134,6 +139,7 @@ fn whole(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     };
     api.server(Server { url: BASE.to_owned(), ..Server::default() })
         .tag(tag("tasks", "What is being done, and how it goes."))
+        .tag(tag("rules", "What shall happen to tasks and calls."))
         .tag(tag("clock", "What time it is."))
         .tag(tag("server", "The simulator as a whole."))
         .security_scheme("basic", basic)

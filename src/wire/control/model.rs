@@ -12,6 +12,11 @@ use crate::control::{self, duration};
 use crate::task::{Operation, Outcome, Reason, State, TaskRecord};
 use crate::value::{DateTime, MoRef, Value};
 
+pub use super::forms::{
+    AfterRestart, Answer, Complete, Fail, Restart, Restarted, RuleCounts, RuleList, RuleView,
+    SnapshotList, SnapshotView,
+};
+
 /// Where a task is in its life. To vSphere clients a cancelled task is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -327,6 +332,8 @@ pub struct Idle {
 pub struct Counters {
     /// Calls of methods that are not modelled, by method.
     pub unsupported: BTreeMap<String, u64>,
+    /// What rules did, by their names.
+    pub rules: BTreeMap<String, RuleCounts>,
 }
 
 /// The duration that a text means, or what was expected.

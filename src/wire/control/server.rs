@@ -20,8 +20,10 @@ pub(super) fn routes() -> ApiRouter<Shared> {
                 operation(api, "server", "getCounters", "Count what became of calls")
             })
             .delete_with(reset, |api| {
-                operation(api, "server", "resetCounters", "Count from zero again")
-                    .description("The reply is what was counted until now.")
+                operation(api, "server", "resetCounters", "Count from zero again").description(
+                    "Calls of methods that are not modelled; the counters of a rule go with \
+                         it. The reply is what was counted until now.",
+                )
             }),
         )
         .api_route(
@@ -54,6 +56,7 @@ fn counted(shared: &Shared) -> Counters {
     let unsupported = counters.unsupported.iter();
     Counters {
         unsupported: unsupported.map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        rules: counters.rules.into_iter().map(|(name, counts)| (name, counts.into())).collect(),
     }
 }
 

@@ -14,11 +14,12 @@ use serde::Deserialize;
 
 use super::access::Who;
 use super::extract::{Json, Path, Query};
-use super::model::{self, TaskPage};
+use super::model::{self, Answer, Complete, Fail, TaskPage};
 use super::problem::Problem;
 use super::{Reply, Shared, operation};
 use crate::control::{Control, ControlError, Order, StateFilter, TaskQuery, Tasks, Which};
-use crate::task::{Outcome, State as TaskState, TaskId, TaskRecord};
+use crate::scenario::{RuleError, literal};
+use crate::task::{Operation, Outcome, State as TaskState, TaskId, TaskRecord};
 
 pub(super) fn routes() -> ApiRouter<Shared> {
     ApiRouter::new()
@@ -56,6 +57,28 @@ pub(super) fn routes() -> ApiRouter<Shared> {
                  its next report, and after the last one it ends.",
             )
             }),
+        )
+        .api_route(
+            "/tasks/{task}/complete",
+            post_with(complete, |api| {
+                lead(api, "completeTask", "Complete a task")
+                    .description(
+                        "It ends as a success, with its effect, whatever its plan has left.",
+                    )
+                    .response::<422, Problem>()
+            }),
+        )
+        .api_route(
+            "/tasks/{task}/fail",
+            post_with(fail, |api| {
+                lead(api, "failTask", "Fail a task")
+                    .description("With a fault of the schema, and without its effect.")
+                    .response::<422, Problem>()
+            }),
+        )
+        .api_route(
+            "/tasks/{task}/answer",
+            post_with(answer, |api| lead(api, "answerTask", "Answer what a task asks")),
         )
         .api_route(
             "/tasks/{task}/cancel",
@@ -223,6 +246,49 @@ async fn release(State(shared): State<Shared>, Path(one): Path<One>) -> Reply<mo
 
 async fn step(State(shared): State<Shared>, Path(one): Path<One>) -> Reply<model::Task> {
     led(shared, one, |tasks, id| tasks.step(id)).await
+}
+
+async fn complete(
+    State(shared): State<Shared>,
+    Path(one): Path<One>,
+    Json(how): Json<Complete>,
+) -> Reply<model::Task> {
+    led(shared, one, move |tasks, id| {
+        let task = tasks.get(id)?;
+        let within = |error: RuleError| ControlError::from(error.within("result"));
+        let result = match (&how.result, &task.operation) {
+            (None, _) => None,
+            (Some(json), Operation::Method(method)) => {
+                literal::task_result(*method, json).map_err(within)?
+            }
+            (Some(_), Operation::Extension(_) | Operation::Internal(_)) => {
+                let reason = "only tasks of methods can be given one";
+                return Err(ControlError::invalid("result", reason));
+            }
+        };
+        tasks.complete(id, result)
+    })
+    .await
+}
+
+async fn fail(
+    State(shared): State<Shared>,
+    Path(one): Path<One>,
+    Json(how): Json<Fail>,
+) -> Reply<model::Task> {
+    led(shared, one, move |tasks, id| {
+        let fault = literal::fault(&how.fault, how.message.as_deref(), &how.fields);
+        tasks.fail(id, fault?)
+    })
+    .await
+}
+
+async fn answer(
+    State(shared): State<Shared>,
+    Path(one): Path<One>,
+    Json(answer): Json<Answer>,
+) -> Reply<model::Task> {
+    led(shared, one, move |tasks, id| tasks.answer(id, &answer.choice)).await
 }
 
 async fn lose(State(shared): State<Shared>, Path(one): Path<One>) -> Reply<model::Task> {
