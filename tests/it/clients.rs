@@ -32,6 +32,8 @@ const BINDINGS: Duration = Duration::from_secs(1800);
 const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500,CloneVM:30000"];
 /// A server whose machines take a while to start and to stop.
 const HEAVY: &[&str] = &["-method-delay", "PowerOnVM:1500,PowerOffVM:300"];
+/// A server on which a power-off takes a day, and whose days pass when somebody says so.
+const DAYS: &[&str] = &["-clock", "stepped", "-method-delay", "PowerOffVM:24h"];
 /// A server with at least one of everything that the flags can ask for.
 const ALL_KINDS: &[&str] =
     &["-folder=1", "-pod=1", "-app=1", "-pool=2", "-ds=2", "-pg=2", "-pg-nsx=1", "-nsx=1"];
@@ -39,7 +41,7 @@ const ALL_KINDS: &[&str] =
 const LOCKED: &[&str] = &["-username", "root", "-password", "secret"];
 
 mod pyvmomi {
-    use super::{LOCKED, SLOW, python};
+    use super::{DAYS, LOCKED, SLOW, python};
 
     #[test]
     fn session() {
@@ -99,6 +101,11 @@ mod pyvmomi {
     #[test]
     fn slow_tasks() {
         python("pyvmomi", "slow", SLOW);
+    }
+
+    #[test]
+    fn time_under_control() {
+        python("pyvmomi", "control", DAYS);
     }
 }
 
@@ -161,6 +168,16 @@ mod zeep {
     #[test]
     fn everything_that_can_be_modelled_fits_the_served_schema() {
         python("zeep", "schema", ALL_KINDS);
+    }
+}
+
+/// The control API is what its document says, whatever is sent to it.
+mod schemathesis {
+    use super::python;
+
+    #[test]
+    fn fuzzed_by_its_document() {
+        python("schemathesis", "control", &["-clock", "stepped", "-tls=false"]);
     }
 }
 

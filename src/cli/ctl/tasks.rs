@@ -216,7 +216,7 @@ impl Show {
 
 /// Everything about a task, for people.
 fn details(task: &Task) -> String {
-    let time = |time: Option<crate::wire::control::model::Time>| time.map(|it| it.0.to_string());
+    let time = |time: Option<model::Time>| time.map(|it| it.0.to_string());
     let entity = task.entity.as_ref();
     let result = task.result.as_ref().map(|_| outcome(task));
     table::pairs([

@@ -44,8 +44,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
             let detail = error.inner().to_string();
-            match path.as_str() {
-                "." => Problem::new(StatusCode::BAD_REQUEST, detail),
+            // A question mark stands for a place that nobody came to.
+            match path.trim_end_matches('?').trim_end_matches('.') {
+                "" => Problem::new(StatusCode::BAD_REQUEST, detail),
                 path => Problem::in_body(StatusCode::BAD_REQUEST, path, &detail),
             }
         })?;

@@ -4,7 +4,9 @@ use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
-use vimsim::schema::method;
+use vimsim::inventory::Read as _;
+use vimsim::path;
+use vimsim::schema::ty;
 
 use super::World;
 
@@ -208,13 +210,148 @@ fn calls_that_are_not_modelled_are_counted() {
     let world = World::new();
     assert_eq!(world.get("/counters").ok()["unsupported"], json!({}));
     let vm = world.client.vm("DC0_H0_VM0");
+    let modelled = world.simulator().service().methods();
+    let absent = ty::VirtualMachine
+        .methods()
+        .find(|it| it.params().is_empty() && !modelled.contains(it))
+        .expect("a method that is not modelled");
     for _ in 0..3 {
-        world.client.call(&vm, method::AcquireMksTicket, &[]).expect_err("not modelled");
+        world.client.call(&vm, absent, &[]).expect_err("not modelled");
     }
-    assert_eq!(world.get("/counters").ok()["unsupported"], json!({ "AcquireMksTicket": 3 }));
+    let counted = json!({ absent.name(): 3 });
+    assert_eq!(world.get("/counters").ok()["unsupported"], counted);
     let before = world.request("DELETE", "/counters", "", &[]).ok();
-    assert_eq!(before["unsupported"], json!({ "AcquireMksTicket": 3 }));
+    assert_eq!(before["unsupported"], counted);
     assert_eq!(world.get("/counters").ok()["unsupported"], json!({}));
+}
+
+#[test]
+fn a_task_is_completed_with_its_effect() {
+    let world = World::new();
+    let task = world.power_off("DC0_H0_VM0");
+    let done = world.post(&format!("/tasks/{task}/complete"), &json!({})).ok();
+    assert_eq!((&done["state"], done.get("result")), (&json!("success"), None));
+    let vm = world.client.vm("DC0_H0_VM0");
+    let state = world.client.snapshot();
+    assert_eq!(state.text(&vm, path!(VirtualMachine, "runtime.powerState")), "poweredOff");
+    world.post(&format!("/tasks/{task}/complete"), &json!({})).refused(409);
+
+    let other = world.power_off("DC0_H0_VM1");
+    let with = json!({ "result": "VirtualMachine:vm-1" });
+    let problem = world.post(&format!("/tasks/{other}/complete"), &with).refused(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/result", "a power-off gives nothing");
+    assert_eq!(world.state(&other), "running");
+}
+
+#[test]
+fn a_task_fails_with_a_fault_of_the_schema() {
+    let world = World::new();
+    let task = world.power_off("DC0_H0_VM0");
+    let fail = format!("/tasks/{task}/fail");
+    for (body, pointer) in [
+        (json!({ "fault": "NoSuchFault" }), "/fault"),
+        (json!({ "fault": "VirtualMachine" }), "/fault"),
+        (json!({ "fault": "InvalidPowerState", "fields": { "nothing": 1 } }), "/fields/nothing"),
+        (json!({ "fault": "InvalidPowerState" }), "/fault"),
+    ] {
+        let problem = world.post(&fail, &body).refused(422);
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {problem}");
+    }
+    world.post(&fail, &json!({})).refused(400);
+    assert_eq!(world.state(&task), "running");
+    let body = json!({
+        "fault": "InvalidPowerState",
+        "message": "Not now.",
+        "fields": { "existingState": "suspended" },
+    });
+    let failed = world.post(&fail, &body).ok();
+    assert_eq!(failed["state"], "error");
+    assert_eq!(
+        failed["error"],
+        json!({
+            "type": "InvalidPowerState",
+            "message": "Not now.",
+            "fields": { "existingState": "suspended" },
+        })
+    );
+    let vm = world.client.vm("DC0_H0_VM0");
+    let state = world.client.snapshot();
+    assert_eq!(state.text(&vm, path!(VirtualMachine, "runtime.powerState")), "poweredOn");
+}
+
+#[test]
+fn rules_are_added_counted_and_removed() {
+    let world = World::new();
+    assert_eq!(world.get("/rules").ok(), json!({ "rules": [] }));
+    let rule = json!({
+        "name": "stuck",
+        "when": { "method": "PowerOffVM_Task" },
+        "task": { "running": "1h", "hold": { "at": 50 } },
+    });
+    let added = world.post("/rules", &rule).ok();
+    assert_eq!(
+        (&added["name"], &added["counters"]),
+        (&json!("stuck"), &json!({"seen": 0, "acted": 0}))
+    );
+    let problem = world.post("/rules", &rule).refused(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/name", "there is one of that name");
+    let wrong =
+        json!({ "when": { "method": "PowerOffVM_Task" }, "task": { "fail": { "fault": "No" } } });
+    let problem = world.post("/rules", &wrong).refused(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/task/fail/fault", "{problem}");
+
+    let task = world.power_off("DC0_H0_VM0");
+    world.advance("5h");
+    let held = world.get(&format!("/tasks/{task}")).ok();
+    assert_eq!((&held["progress"], &held["held"]), (&json!(50), &json!(true)));
+    let counts = json!({ "seen": 1, "acted": 1 });
+    assert_eq!(world.get("/rules/stuck").ok()["counters"], counts);
+    assert_eq!(world.get("/counters").ok()["rules"], json!({ "stuck": counts }));
+
+    world.request("DELETE", "/rules/stuck", "", &[]).ok();
+    world.request("DELETE", "/rules/stuck", "", &[]).refused(404);
+    world.get("/rules/stuck").refused(404);
+    world.post("/rules", &rule).ok();
+    assert_eq!(world.request("DELETE", "/rules", "", &[]).ok()["rules"][0]["name"], "stuck");
+    assert_eq!(world.get("/rules").ok(), json!({ "rules": [] }));
+}
+
+#[test]
+fn the_whole_state_is_saved_and_restored() {
+    let world = World::new();
+    let saved = world.request("PUT", "/snapshots/clean", "", &[]).ok();
+    assert_eq!((&saved["name"], &saved["liveTasks"]), (&json!("clean"), &json!(0)));
+    let task = world.power_off("DC0_H0_VM0");
+    world.request("PUT", "/snapshots/busy", "", &[]).ok();
+    world.advance("24h");
+    assert_eq!(world.state(&task), "success");
+
+    world.post("/snapshots/busy/restore", &json!({})).ok();
+    assert_eq!(world.state(&task), "running");
+    assert_eq!(world.get("/clock").ok()["now"], "2025-01-01T00:00:00Z");
+    world.post("/snapshots/clean/restore", &json!({})).ok();
+    world.get(&format!("/tasks/{task}")).refused(404);
+    let names = |list: Json| -> Vec<Json> {
+        list["snapshots"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect()
+    };
+    assert_eq!(names(world.get("/snapshots").ok()), [json!("busy"), json!("clean")]);
+    world.request("DELETE", "/snapshots/busy", "", &[]).ok();
+    world.request("DELETE", "/snapshots/busy", "", &[]).refused(404);
+    world.post("/snapshots/busy/restore", &json!({})).refused(404);
+    world.request("PUT", "/snapshots/a%20b", "", &[]).refused(400);
+    assert_eq!(names(world.get("/snapshots").ok()), [json!("clean")]);
+}
+
+#[test]
+fn a_restart_ends_sessions_and_tasks() {
+    let world = World::new();
+    let task = world.power_off("DC0_H0_VM0");
+    let ended = world.post("/restart", &json!({ "tasks": "failed" })).ok();
+    assert_eq!(ended, json!({ "sessions": 1, "tasks": 1 }));
+    assert_eq!(world.state(&task), "error");
+    assert!(world.simulator().service().sessions().is_empty());
+    assert_eq!(world.post("/restart", &json!({})).ok(), json!({ "sessions": 0, "tasks": 0 }));
+    world.post("/restart", &json!({ "tasks": "kept" })).refused(400);
 }
 
 #[test]

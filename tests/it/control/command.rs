@@ -112,6 +112,60 @@ task-1  PowerOffVM  DC0_H0_VM0  tester  success  2025-01-01T00:00:00Z  24h00m00s
 }
 
 #[test]
+fn tasks_rules_and_states_are_led() {
+    let world = World::new();
+    world.power_off("DC0_H0_VM0");
+    world.power_off("DC0_H0_VM1");
+    let last = |text: String| text.lines().last().unwrap_or_default().to_owned();
+    assert_eq!(
+        last(world.prints(&["snapshot", "save", "start"])).split_whitespace().collect::<Vec<_>>()
+            [..2],
+        ["start", "2025-01-01T00:00:00Z"]
+    );
+    assert_eq!(
+        last(world.prints(&["fail", "1", "-m", "no more disk"])),
+        "task-1  PowerOffVM  DC0_H0_VM0  tester  error  2025-01-01T00:00:00Z  0.0s  \
+         GenericVmConfigFault: no more disk"
+    );
+    assert!(last(world.prints(&["complete", "2"])).contains("  success  "));
+    let ran = world.ctl(&["fail", "1"]);
+    assert_eq!(
+        (ran.status, ran.err.as_str()),
+        (Some(1), "vimsim ctl: task-1: the task has ended\n")
+    );
+    let ran = world.ctl(&["task", "1", "--watch"]);
+    assert_eq!(ran.status, Some(1), "it was waited for, and has failed");
+    world.prints(&["snapshot", "restore", "start"]);
+    assert!(world.prints(&["tasks"]).lines().skip(1).all(|line| line.contains("  running  ")));
+    assert!(world.prints(&["snapshot"]).contains("start"));
+    world.prints(&["snapshot", "delete", "start"]);
+
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("ctl-rules.toml");
+    std::fs::write(
+        &file,
+        "[[rule]]\nname = \"stuck\"\nwhen.method = \"PowerOffVM_Task\"\ntask.hold.at = 50\n",
+    )
+    .unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(
+        world.prints(&["rules", "add", file]),
+        "\
+RULE   SEEN  ACTED  WHAT
+stuck  0     0      {\"task\":{\"hold\":{\"at\":50}},\"when\":{\"method\":\"PowerOffVM_Task\"}}
+"
+    );
+    assert_eq!(last(world.prints(&["counters"])), "stuck  0     0");
+    assert!(world.prints(&["rules", "show", "stuck"]).contains("PowerOffVM_Task"));
+    world.prints(&["rules", "remove", "stuck"]);
+    assert_eq!(world.prints(&["rules"]), "RULE  SEEN  ACTED  WHAT\n");
+    std::fs::write(file, "[[rule]]\nwhen.methud = \"x\"\n").unwrap();
+    let ran = world.ctl(&["rules", "add", file]);
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(ran.err.contains("line 2") && ran.err.contains("methud"), "{ran:?}");
+    assert_eq!(world.prints(&["restart"]), "Sessions ended:     1\nTasks interrupted:  2\n");
+}
+
+#[test]
 fn documents_for_scripts() {
     let world = World::new();
     world.power_off("DC0_H0_VM0");
