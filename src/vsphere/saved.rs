@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   save_state ──► a name: inventory, tasks and their jobs, events, history,
-//!                  scheduled tasks, roles and permissions, ids, chance, time
+//!                  scheduled tasks, rules, roles and permissions, ids, chance, time
 //!   restore_state ──► all of that again, as one more change
 //! ```
 //!
@@ -32,6 +32,7 @@ use super::scheduled;
 use super::service::Service;
 use crate::engine::{Engine, Interrupted, Saved, tasks_in};
 use crate::fault::Fault;
+use crate::scenario::SavedRules;
 use crate::task::TaskTable;
 use crate::value::DateTime;
 
@@ -66,6 +67,7 @@ struct State {
     engine: Saved,
     policy: Arc<Policy>,
     schedules: scheduled::Saved,
+    rules: SavedRules,
 }
 
 impl State {
@@ -94,6 +96,7 @@ impl Service {
         let state = State {
             policy: self.authorization().policy(),
             schedules: self.schedules().save(),
+            rules: self.rules().save(),
             engine: self.engine().save(),
         };
         let info = state.info(name);
@@ -111,6 +114,7 @@ impl Service {
             .schedules()
             .restore(&state.schedules, |arrange| self.engine().restore(&state.engine, arrange));
         self.authorization().set_policy(&state.policy);
+        self.rules().restore(&state.rules);
         let now = self.engine().now();
         if now < before {
             let back = before.since(now);

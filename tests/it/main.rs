@@ -18,6 +18,7 @@ mod privileges;
 mod property_path;
 mod saved;
 mod scenario;
+mod scenario;
 mod scheduled;
 mod schema;
 mod schema_build;

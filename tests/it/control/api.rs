@@ -323,12 +323,15 @@ fn the_whole_state_is_saved_and_restored() {
     assert_eq!((&saved["name"], &saved["liveTasks"]), (&json!("clean"), &json!(0)));
     let task = world.power_off("DC0_H0_VM0");
     world.request("PUT", "/snapshots/busy", "", &[]).ok();
+    let rule = json!({ "name": "slow", "when": { "method": "*" }, "task": { "running": "1h" } });
+    world.post("/rules", &rule).ok();
     world.advance("24h");
     assert_eq!(world.state(&task), "success");
 
     world.post("/snapshots/busy/restore", &json!({})).ok();
     assert_eq!(world.state(&task), "running");
     assert_eq!(world.get("/clock").ok()["now"], "2025-01-01T00:00:00Z");
+    assert_eq!(world.get("/rules").ok(), json!({ "rules": [] }), "rules are part of it");
     world.post("/snapshots/clean/restore", &json!({})).ok();
     world.get(&format!("/tasks/{task}")).refused(404);
     let names = |list: Json| -> Vec<Json> {
