@@ -18,7 +18,6 @@ mod privileges;
 mod property_path;
 mod saved;
 mod scenario;
-mod scenario;
 mod scheduled;
 mod schema;
 mod schema_build;
