@@ -53,7 +53,7 @@ impl Rules {
             Action::Clear => client.call("DELETE", "/rules", None::<&()>)?,
             Action::Show { name } => {
                 let rule: RuleView = client.get(&path(name))?;
-                return Output { json: true, ..out }.show(&rule, |_| String::new());
+                return Output { json: true }.show(&rule, |_| String::new());
             }
             Action::Add { files } => {
                 let mut rules = Vec::new();

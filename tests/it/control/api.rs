@@ -41,6 +41,7 @@ fn a_task_is_held_released_and_ends() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "this one is about real time")]
 fn a_day_passes_in_no_time() {
     let world = World::new();
     let task = world.power_off("DC0_H0_VM0");

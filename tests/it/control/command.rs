@@ -143,7 +143,7 @@ fn tasks_rules_and_states_are_led() {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("ctl-rules.toml");
     std::fs::write(
         &file,
-        "[[rule]]\nname = \"stuck\"\nwhen.method = \"PowerOffVM_Task\"\ntask.hold.at = 50\n",
+        "[[rule]]\nname = \"stuck\"\nwhen.method = \"PowerOff*\"\ntask.hold.at = 50\n",
     )
     .unwrap();
     let file = file.to_str().unwrap();
@@ -151,11 +151,11 @@ fn tasks_rules_and_states_are_led() {
         world.prints(&["rules", "add", file]),
         "\
 RULE   SEEN  ACTED  WHAT
-stuck  0     0      {\"task\":{\"hold\":{\"at\":50}},\"when\":{\"method\":\"PowerOffVM_Task\"}}
+stuck  0     0      {\"task\":{\"hold\":{\"at\":50}},\"when\":{\"method\":\"PowerOff*\"}}
 "
     );
     assert_eq!(last(world.prints(&["counters"])), "stuck  0     0");
-    assert!(world.prints(&["rules", "show", "stuck"]).contains("PowerOffVM_Task"));
+    assert!(world.prints(&["rules", "show", "stuck"]).contains("PowerOff*"));
     world.prints(&["rules", "remove", "stuck"]);
     assert_eq!(world.prints(&["rules"]), "RULE  SEEN  ACTED  WHAT\n");
     std::fs::write(file, "[[rule]]\nwhen.methud = \"x\"\n").unwrap();
