@@ -44,7 +44,7 @@
 //! | [`schema`] | what types exist: handles into static tables, property paths |
 //! | [`value`] | what instances look like: values, access by path, diff, serde bridge |
 //! | [`fault`] | what goes wrong, in the terms of the API |
-//! | [`inventory`] | every managed object: snapshots, transactions, the change log |
+//! | [`inventory`] | every managed object: snapshots, transactions, the change log; moulds, keys |
 //! | [`task`] | the one transition function, records, the table of tasks |
 //! | [`event`] | what happened: records of events, the log of them |
 //! | [`engine`] | clock, scheduler, admission, jobs and who runs them |

@@ -64,3 +64,47 @@ fn is_view(object: &Object) -> bool {
     let mo = object.at(path!(ObjectSpec, "obj")).and_then(Value::as_moref);
     mo.is_some_and(|mo| mo.ty().is_a(ty::View))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object;
+    use crate::schema::{Method, Version};
+    use crate::value::{Array, MoRef};
+    use crate::vsphere::Caller;
+
+    fn call(method: Method, slot: usize, objects: Vec<Object>) -> Call {
+        let spec = object!(PropertyFilterSpec { objectSet: objects });
+        let mut args = vec![None; method.params().len()];
+        if let Some(place) = args.get_mut(slot) {
+            *place = Some(Array::new(ty::PropertyFilterSpec, vec![spec.into()]).into());
+        }
+        let this = MoRef::new(ty::PropertyCollector, "propertyCollector");
+        Call { this, method, args: args.into(), caller: Caller::anonymous(Version::NEWEST) }
+    }
+
+    #[test]
+    fn what_walks_or_names_many_objects_may_be_large() {
+        let vm = |number| {
+            object!(ObjectSpec { obj: MoRef::new(ty::VirtualMachine, &format!("vm-{number}")) })
+        };
+        let few: Vec<Object> = (0..FEW).map(vm).collect();
+        let many: Vec<Object> = (0..=FEW).map(vm).collect();
+        let view = object!(ObjectSpec { obj: MoRef::new(ty::ContainerView, "view") });
+        let walk = object!(SelectionSpec { name: "down" });
+        let walks =
+            object!(ObjectSpec { obj: MoRef::new(ty::Folder, "group-d1"), selectSet: vec![walk] });
+        for (objects, expected) in
+            [(few, false), (many, true), (vec![view], true), (vec![walks], true)]
+        {
+            for (method, slot) in [
+                (method::RetrieveProperties, arg!(RetrieveProperties.specSet)),
+                (method::RetrievePropertiesEx, arg!(RetrievePropertiesEx.specSet)),
+            ] {
+                assert_eq!(may_be_large(&call(method, slot, objects.clone())), expected);
+            }
+        }
+        assert!(may_be_large(&call(method::ContinueRetrievePropertiesEx, 9, Vec::new())));
+        assert!(!may_be_large(&call(method::CancelTask, 9, Vec::new())));
+    }
+}

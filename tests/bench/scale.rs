@@ -89,10 +89,8 @@ fn run(client: &mut Client, call: &str) -> String {
     }
 }
 
-fn changes(client: &mut Client, what: &str) {
+fn changes(client: &mut Client, vms: &[String], what: &str) {
     let on = |vm: &str, method| call_on("VirtualMachine", vm, method, "");
-    let vms: Vec<String> =
-        (0..TIMES).map(|number| machine(client, &format!("DC0_H0_VM{}", number * 7))).collect();
     let off = format!("PowerOffVM_Task until it is over, {what}");
     times(&off, |number| drop(run(client, &on(&vms[number], "PowerOffVM_Task"))));
     let rename = format!("Rename_Task until it is over, {what}");
@@ -124,7 +122,7 @@ fn changes(client: &mut Client, what: &str) {
     times(&destroy, |number| {
         run(client, &on(&made[number], "Destroy_Task"));
     });
-    for vm in &vms {
+    for vm in vms {
         run(client, &on(vm, "PowerOnVM_Task"));
     }
 }
@@ -171,7 +169,9 @@ fn large(program: &Path) {
     let address = server.address.as_str();
     let client = &mut Client::login(address);
     searches(client);
-    changes(client, "100,000 VMs beside it");
+    let names = (0..TIMES).map(|number| format!("DC0_H0_VM{}", number * 7));
+    let vms: Vec<String> = names.map(|name| machine(client, &name)).collect();
+    changes(client, &vms, "100,000 VMs beside it");
     pages(client);
     let stop = AtomicBool::new(false);
     let ready: Vec<AtomicBool> = (0..WATCHERS).map(|_| AtomicBool::new(false)).collect();
@@ -186,7 +186,7 @@ fn large(program: &Path) {
             begin.elapsed().as_secs_f64(),
             "s",
         );
-        changes(client, &format!("watched by {WATCHERS} filters"));
+        changes(client, &vms, &format!("watched by {WATCHERS} filters"));
         stop.store(true, Ordering::Relaxed);
     });
     row("memory after that", server.resident().unwrap_or_default() as f64 / 1e6, "MB");
