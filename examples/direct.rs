@@ -11,7 +11,7 @@ use vimsim::path;
 use vimsim::scenario::{
     Cancelable, FaultRule, Hold, Reply, ReplyFate, Rule, RuleError, Stall, TaskRule, When,
 };
-use vimsim::schema::{Version, method, ty};
+use vimsim::schema::{Version, method};
 use vimsim::task::{Progress, TaskId};
 use vimsim::value::{MoRef, Value};
 use vimsim::vsphere::{Call, Caller};
@@ -77,23 +77,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("refused: {}", refused.err().ok_or("it was accepted")?);
 
     // Any client may now be pointed at `simulator.url()`; here the calls are made directly.
-    let machine = MoRef::new(ty::VirtualMachine, "vm-57");
+    let machine = |name: &str| simulator.control().objects().get(&format!("/DC0/vm/{name}"));
     let clock = simulator.clock();
 
-    let first = power_off(&simulator, &machine).await?;
+    let slow = machine("DC0_H0_VM0")?;
+    let first = power_off(&simulator, &slow).await?;
     clock.advance(day / 2)?;
-    println!("after half a day: {:?} %", percent(&simulator, &first));
+    println!("after half a day: {} %", percent(&simulator, &first).unwrap_or_default());
     clock.advance(day)?;
-    println!("a day later the machine is {}", power_state(&simulator, &machine));
+    println!("a day later the machine is {}", power_state(&simulator, &slow));
 
-    let second = power_off(&simulator, &MoRef::new(ty::VirtualMachine, "vm-60")).await?;
+    let second = power_off(&simulator, &machine("DC0_H0_VM1")?).await?;
     clock.advance(MINUTE)?;
     let record = simulator.service().engine().task(&second).ok_or("no task")?;
     println!("the second one: {}", record.status().error().ok_or("no error")?);
 
-    let third = power_off(&simulator, &MoRef::new(ty::VirtualMachine, "vm-63")).await?;
+    let third = power_off(&simulator, &machine("DC0_C0_RP0_VM0")?).await?;
     clock.run_until_idle(day)?;
-    println!("the third one is held at {:?} %", percent(&simulator, &third));
+    println!("the third one is held at {} %", percent(&simulator, &third).unwrap_or_default());
     simulator.tasks().release(TaskId::of(&third).ok_or("no task")?)?;
     clock.run_until_idle(day)?;
     println!(
