@@ -32,8 +32,10 @@ const BINDINGS: Duration = Duration::from_secs(1800);
 const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500,CloneVM:30000"];
 /// A server whose machines take a while to start and to stop.
 const HEAVY: &[&str] = &["-method-delay", "PowerOnVM:1500,PowerOffVM:300"];
-/// A server on which a power-off takes a day, and whose days pass when somebody says so.
-const DAYS: &[&str] = &["-clock", "stepped", "-method-delay", "PowerOffVM:24h"];
+/// A server on which a power-off takes a day, and whose days pass when somebody says so. Sessions
+/// outlast them.
+const DAYS: &[&str] =
+    &["-clock", "stepped", "-method-delay", "PowerOffVM:24h", "-session-timeout", "0"];
 /// A server with at least one of everything that the flags can ask for.
 const ALL_KINDS: &[&str] =
     &["-folder=1", "-pod=1", "-app=1", "-pool=2", "-ds=2", "-pg=2", "-pg-nsx=1", "-nsx=1"];
