@@ -304,6 +304,15 @@ pub struct Limits {
     pub connections: usize,
     /// Time for requests in flight to end at shutdown.
     pub grace: Duration,
+    /// Sessions at a time. Who logs in when there are so many is answered as by vCenter, with
+    /// HTTP's status 503.
+    pub sessions: usize,
+    /// Property filters of one session.
+    pub filters: usize,
+    /// Views of one session.
+    pub views: usize,
+    /// Property collectors of one session, beside the one that everybody has.
+    pub collectors: usize,
 }
 
 impl Default for Limits {
@@ -320,6 +329,10 @@ impl Default for Limits {
             idle_time: Duration::from_secs(30 * 60),
             connections: 20_000,
             grace: Duration::from_secs(5),
+            sessions: 20_000,
+            filters: 10_000,
+            views: 1_000,
+            collectors: 100,
         }
     }
 }

@@ -207,6 +207,15 @@ impl Fault {
         )
     }
 
+    /// The server takes no more of this at the moment. vCenter has no fault for it, only
+    /// HTTP's status.
+    pub fn unavailable() -> Self {
+        Self::new(
+            object!(HttpFault { statusCode: 503, statusMessage: "Service Unavailable" }),
+            "Service Unavailable",
+        )
+    }
+
     /// A required field of `field`'s owner is not set.
     pub fn missing(field: Field, owner: &str) -> Self {
         Self::invalid_request(format!("Required property {} is missing from {owner}", field.name()))

@@ -268,6 +268,22 @@ struct LimitFlags {
     #[arg(long, value_name = "N", default_value_t = default().limits.connections, value_parser = values::some)]
     max_connections: usize,
 
+    /// Most sessions at a time; further logins are answered with status 503
+    #[arg(long, value_name = "N", default_value_t = default().limits.sessions, value_parser = values::some)]
+    max_sessions: usize,
+
+    /// Most property filters of a session
+    #[arg(long, value_name = "N", default_value_t = default().limits.filters, value_parser = values::some)]
+    max_filters: usize,
+
+    /// Most views of a session
+    #[arg(long, value_name = "N", default_value_t = default().limits.views, value_parser = values::some)]
+    max_views: usize,
+
+    /// Most property collectors that a session makes
+    #[arg(long, value_name = "N", default_value_t = default().limits.collectors, value_parser = values::some)]
+    max_property_collectors: usize,
+
     /// Time for a request's headers to arrive
     #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.header_time), value_parser = values::some_time)]
     header_timeout: Span,
@@ -439,6 +455,10 @@ impl From<LimitFlags> for Limits {
             body_time: flags.body_timeout.0,
             idle_time: flags.idle_timeout.0,
             grace: flags.grace.0,
+            sessions: flags.max_sessions,
+            filters: flags.max_filters,
+            views: flags.max_views,
+            collectors: flags.max_property_collectors,
             ..Self::default()
         }
     }

@@ -11,6 +11,10 @@ use crate::value::{Object, Str};
 /// oldest is given up for a new one.
 const UNFINISHED: usize = 64;
 
+/// How many objects all of them together may have left to read, unless it is
+/// only one.
+const LEFT: usize = 200_000;
+
 /// A retrieval that is answered page by page. Between pages it holds names
 /// only: a page is read when it is asked for.
 #[derive(Debug)]
@@ -44,9 +48,9 @@ impl Retrieval {
         contents
     }
 
-    /// Whether nothing is left to read.
-    pub(super) fn is_finished(&self) -> bool {
-        self.rest.len() == 0
+    /// How many objects are left to read.
+    fn left(&self) -> usize {
+        self.rest.len()
     }
 }
 
@@ -61,11 +65,15 @@ pub(super) struct Pages {
 impl Pages {
     /// Keeps what is left of a retrieval; the token under which it goes on.
     pub(super) fn keep(&mut self, retrieval: Retrieval) -> Option<Str> {
-        if retrieval.is_finished() {
+        if retrieval.left() == 0 {
             return None;
         }
-        if self.unfinished.len() == UNFINISHED {
-            self.unfinished.pop_front();
+        let held = self.unfinished.iter().map(|(_, other)| other.left()).sum::<usize>();
+        let mut left = held + retrieval.left();
+        while (self.unfinished.len() >= UNFINISHED || left > LEFT)
+            && let Some((_, given_up)) = self.unfinished.pop_front()
+        {
+            left -= given_up.left();
         }
         self.last_token += 1;
         self.unfinished.push_back((self.last_token, retrieval));

@@ -85,6 +85,26 @@ pub(super) fn session_moref(service: &Service, session: &Session, ty: Type) -> M
     }
 }
 
+/// Gives a session an object, within the limit on objects of its kind.
+pub(super) fn give(
+    session: &Session,
+    mo: MoRef,
+    object: Arc<dyn SessionObject>,
+    (kind, limit): (Type, usize),
+) -> Result<(), Fault> {
+    if session.add_limited(mo.clone(), object, kind, limit) {
+        return Ok(());
+    }
+    // Which faults the real product has for this is not documented; this one every
+    // method may raise. Who is logged out meanwhile is told that instead.
+    Err(if session.has_ended() {
+        Fault::not_found(&mo)
+    } else {
+        let name = kind.name();
+        Fault::system_error(&format!("a session cannot have more than {limit} of {name}"))
+    })
+}
+
 /// The caller's collector that the call is for.
 fn collector(service: &Service, call: &Call) -> Result<Arc<SessionCollector>, Fault> {
     let session = call.session()?;
@@ -147,10 +167,11 @@ fn create_filter(service: &Service, call: &Call) -> Answer {
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
     let partial = call.flag(arg!(CreateFilter.partialUpdates));
     let mo = session_moref(service, session, ty::PropertyFilter);
+    let limits = &service.config().limits;
     let source = SessionSource::of(service, call);
     collector.0.create_filter(mo.clone(), spec, partial, &source)?;
     let filter = SessionFilter { mo: mo.clone(), manager: call.this.clone(), collector };
-    session.add_object(mo.clone(), Arc::new(filter));
+    give(session, mo.clone(), Arc::new(filter), (ty::PropertyFilter, limits.filters))?;
     service.touch(&call.this);
     Ok(Some(mo.into()))
 }
@@ -171,7 +192,9 @@ fn create_collector(service: &Service, call: &Call) -> Answer {
     let session = call.session()?;
     let mo = session_moref(service, session, ty::PropertyCollector);
     let collector = Collector::new(service.subscriptions().clone(), Limits::default());
-    session.add_object(mo.clone(), Arc::new(SessionCollector(collector)));
+    let limit = service.config().limits.collectors;
+    let collector = Arc::new(SessionCollector(collector));
+    give(session, mo.clone(), collector, (ty::PropertyCollector, limit))?;
     Ok(Some(mo.into()))
 }
 
@@ -212,6 +235,10 @@ async fn updates(service: &Arc<Service>, call: &Call, wait: Result<Wait, Fault>)
     let collector = collector(service, call)?;
     let source = || SessionSource::of(service, call);
     let updates = collector.0.wait(&wait, source, timeout(service, wait.max_wait())).await?;
+    // What an ending session still sees is not what there is.
+    if call.session()?.has_ended() {
+        return Err(Fault::request_canceled());
+    }
     Ok(updates.map(Value::Object))
 }
 

@@ -326,14 +326,17 @@ impl Service {
     }
 
     /// Begins a session.
-    pub(super) fn begin_session(&self, login: NewSession) -> Arc<Session> {
+    pub(super) fn begin_session(&self, login: NewSession) -> Result<Arc<Session>, Fault> {
         let session = Arc::new(Session::new(login));
-        self.sessions.add(session.clone());
+        if !self.sessions.add(session.clone(), self.config.limits.sessions) {
+            tracing::warn!(limit = self.config.limits.sessions, "too many sessions: no login");
+            return Err(Fault::unavailable());
+        }
         tracing::info!(user = %session.user_name, key = %session.key, "login");
         events::sessions::began(&self.engine, &session);
         self.touch(&self.content.session_manager);
         self.watch_idle();
-        session
+        Ok(session)
     }
 
     /// Sees to it that somebody looks when a session could have been idle for
@@ -453,9 +456,16 @@ impl Service {
             }
             Handler::Wait(wait) => guarded(wait(self, call)).await,
         };
-        answer.unwrap_or_else(|()| {
+        let answer = answer.unwrap_or_else(|()| {
             tracing::error!(method = call.method.name(), this = %call.this, "a method panicked");
             Err(Fault::system_error("an internal error; the server's log says where"))
+        });
+        // What was not found may have gone with the session, while the call was under way.
+        answer.map_err(|fault| {
+            if fault.is_a(ty::ManagedObjectNotFound) && session.is_some_and(|s| s.has_ended()) {
+                return Fault::not_authenticated(&call.this);
+            }
+            fault
         })
     }
 
@@ -478,14 +488,19 @@ impl Service {
 
     /// Whether a call may be made.
     fn check(&self, call: &Call) -> Result<(), Fault> {
-        let session = call.caller.session.as_ref();
+        let session = call.caller.session.as_ref().filter(|session| !session.has_ended());
         if session.is_none() && call.method.privilege() != Some("System.Anonymous") {
             return Err(Fault::not_authenticated(&call.this));
         }
         let exists = self.engine.snapshot().exists(&call.this)
             || session.is_some_and(|session| session.object(&call.this).is_some());
         if !exists {
-            return Err(Fault::not_found(&call.this));
+            // It may have gone with the session just now.
+            return Err(if session.is_some_and(|session| session.has_ended()) {
+                Fault::not_authenticated(&call.this)
+            } else {
+                Fault::not_found(&call.this)
+            });
         }
         if !call.this.ty().is_a(call.method.owner()) {
             return Err(Fault::method_not_found(&call.this, call.method.name()));

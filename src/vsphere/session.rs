@@ -67,7 +67,35 @@ pub struct Session {
     over: Notify,
     idle_limit: Option<Duration>,
     locale: Mutex<Str>,
-    objects: Mutex<HashMap<MoRef, Arc<dyn SessionObject>>>,
+    objects: Mutex<Objects>,
+}
+
+/// What a session has, by name, and how many of each type.
+#[derive(Default)]
+struct Objects {
+    by_name: HashMap<MoRef, Arc<dyn SessionObject>>,
+    counts: HashMap<Type, usize>,
+}
+
+impl Objects {
+    fn insert(&mut self, mo: MoRef, object: Arc<dyn SessionObject>) {
+        let ty = mo.ty();
+        if self.by_name.insert(mo, object).is_none() {
+            *self.counts.entry(ty).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, mo: &MoRef) -> Option<Arc<dyn SessionObject>> {
+        let removed = self.by_name.remove(mo)?;
+        if let Some(count) = self.counts.get_mut(&mo.ty()) {
+            *count -= 1;
+        }
+        Some(removed)
+    }
+
+    fn count(&self, kind: Type) -> usize {
+        self.counts.iter().filter(|(ty, _)| ty.is_a(kind)).map(|(_, count)| count).sum()
+    }
 }
 
 /// What a login brings.
@@ -114,7 +142,7 @@ impl Session {
             over: Notify::new(),
             idle_limit: login.idle_limit,
             locale: Mutex::new(login.locale),
-            objects: Mutex::new(HashMap::new()),
+            objects: Mutex::default(),
         }
     }
 
@@ -205,24 +233,13 @@ impl Session {
 
     /// The session's object called `mo`.
     pub fn object(&self, mo: &MoRef) -> Option<Arc<dyn SessionObject>> {
-        lock(&self.objects).get(mo).cloned()
+        lock(&self.objects).by_name.get(mo).cloned()
     }
 
     /// The session's object called `mo`, if it is a `T`.
     pub fn object_as<T: SessionObject>(&self, mo: &MoRef) -> Option<Arc<T>> {
         let object: Arc<dyn Any + Send + Sync> = self.object(mo)?;
         object.downcast().ok()
-    }
-
-    /// Gives the session an object. A session that has just ended closes it at once.
-    pub fn add_object(&self, mo: MoRef, object: Arc<dyn SessionObject>) {
-        let mut objects = lock(&self.objects);
-        if self.has_ended() {
-            drop(objects);
-            object.close();
-        } else {
-            objects.insert(mo, object);
-        }
     }
 
     /// The session's object called `mo`, made if there is none; nothing if the
@@ -236,29 +253,43 @@ impl Session {
         if self.has_ended() {
             return None;
         }
-        let object = objects.entry(mo.clone()).or_insert_with(|| make());
-        let object: Arc<dyn Any + Send + Sync> = object.clone();
+        let Some(object) = objects.by_name.get(mo).cloned() else {
+            let made = make();
+            // What everybody has does not count.
+            objects.by_name.insert(mo.clone(), made.clone());
+            return Some(made);
+        };
+        let object: Arc<dyn Any + Send + Sync> = object;
         object.downcast().ok()
     }
 
     /// The session's objects of type `ty`, in the order of their names.
     pub fn objects_of(&self, ty: Type) -> Vec<MoRef> {
         let objects = lock(&self.objects);
-        let mut found: Vec<MoRef> = objects.keys().filter(|mo| mo.ty().is_a(ty)).cloned().collect();
+        let names = objects.by_name.keys();
+        let mut found: Vec<MoRef> = names.filter(|mo| mo.ty().is_a(ty)).cloned().collect();
         found.sort();
         found
     }
 
-    /// Gives the session an object, unless it has `limit` of that type; whether
-    /// it has it now.
-    pub fn add_limited(&self, mo: MoRef, object: Arc<dyn SessionObject>, limit: usize) -> bool {
+    /// Gives the session an object, unless it has `limit` of the types that are
+    /// a `kind`, or has ended; whether it has it now. One that it does not get
+    /// is closed.
+    pub fn add_limited(
+        &self,
+        mo: MoRef,
+        object: Arc<dyn SessionObject>,
+        kind: Type,
+        limit: usize,
+    ) -> bool {
         let mut objects = lock(&self.objects);
-        let held = objects.keys().filter(|held| held.ty() == mo.ty()).count();
-        let fits = held < limit && !self.has_ended();
-        if fits {
+        if objects.count(kind) < limit && !self.has_ended() {
             objects.insert(mo, object);
+            return true;
         }
-        fits
+        drop(objects);
+        object.close();
+        false
     }
 
     /// Takes an object from the session and closes it; whether it was there.
@@ -270,11 +301,6 @@ impl Session {
         removed.is_some()
     }
 
-    /// How many of the session's objects satisfy `which`.
-    pub fn count_objects(&self, which: impl Fn(&MoRef) -> bool) -> usize {
-        lock(&self.objects).keys().filter(|mo| which(mo)).count()
-    }
-
     /// Ends the session and everything that belongs to it.
     fn end(&self) {
         let objects = {
@@ -283,7 +309,7 @@ impl Session {
             std::mem::take(&mut *objects)
         };
         self.over.notify_waiters();
-        objects.values().for_each(|object| object.close());
+        objects.by_name.values().for_each(|object| object.close());
     }
 }
 
@@ -325,9 +351,14 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Adds a session.
-    pub fn add(&self, session: Arc<Session>) {
-        write(&self.by_token).insert(session.token.clone(), session);
+    /// Adds a session, unless there are `limit`; whether it is there now.
+    pub fn add(&self, session: Arc<Session>, limit: usize) -> bool {
+        let mut sessions = write(&self.by_token);
+        let fits = sessions.len() < limit;
+        if fits {
+            sessions.insert(session.token.clone(), session);
+        }
+        fits
     }
 
     /// A key and a token for a new session. Those of other sessions can come up

@@ -161,7 +161,7 @@ pub(super) fn log_in(
     enter(service, user)
         .inspect_err(|_| events::sessions::kept_out(service.engine(), user, address))?;
     let (key, token) = service.sessions().fresh(service.ids());
-    Ok(service.begin_session(NewSession {
+    service.begin_session(NewSession {
         key,
         token,
         user_name: Str::from(user),
@@ -172,7 +172,7 @@ pub(super) fn log_in(
         now: service.engine().now(),
         extension: false,
         idle_limit: Some(idle),
-    }))
+    })
 }
 
 /// Who may see nothing at all does not get in.
@@ -202,7 +202,7 @@ fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: boo
         now: service.engine().now(),
         extension,
         idle_limit: None,
-    });
+    })?;
     let shown = session.user_session();
     // A call begins one session at the most: the front end reads it from here.
     let _ = call.caller.began.set(session);

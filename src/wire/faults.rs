@@ -14,8 +14,11 @@ pub struct OnWire {
 /// The most derived type that matches decides, so the base of all faults
 /// stands last. vCenter makes no difference between a client's mistakes and
 /// the server's; a row that does belongs here.
-const TABLE: &[(Type, OnWire)] =
-    &[(ty::MethodFault, OnWire { status: 500, code: "ServerFaultCode" })];
+const TABLE: &[(Type, OnWire)] = &[
+    // To clients a failure of the transport, as when vCenter has no more room for sessions.
+    (ty::HttpFault, OnWire { status: 503, code: "ServerFaultCode" }),
+    (ty::MethodFault, OnWire { status: 500, code: "ServerFaultCode" }),
+];
 
 /// How a fault of type `ty` travels.
 pub fn on_wire(ty: Type) -> OnWire {

@@ -1,9 +1,11 @@
 //! The property collector over a small inventory, without any protocol.
 
 mod client;
+mod cost;
 mod racing;
 mod random;
 mod retrieve;
+mod rules;
 mod service;
 mod updates;
 mod waiting;

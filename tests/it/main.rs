@@ -12,6 +12,7 @@ mod events;
 mod golden;
 mod history;
 mod maker;
+mod many;
 mod model;
 mod operations;
 mod privileges;

@@ -563,3 +563,65 @@ fn a_ticket_for_another_service_names_the_host() {
     let ticket = ticket.as_object().unwrap();
     assert!(!text(ticket, "id").is_empty() && !text(ticket, "hostName").is_empty());
 }
+
+/// A call finds out that its session has ended before it begins, or while it is
+/// held back: it is told so, and not that the collector is gone.
+#[test]
+fn a_call_of_a_session_that_is_over_is_not_authenticated() {
+    let held_back = ("WaitForUpdatesEx".to_owned(), MINUTE);
+    let service = server_with(|config| config.delays.methods = vec![held_back]);
+    let (client, other) = (Client::of(&service, "one"), Client::of(&service, "other"));
+    let (view, filter) = client.watch_machines();
+    let own = client.make(&collector(), args!(CreatePropertyCollector));
+    let terminate = || {
+        let keys = Array::new(ty::STRING, vec![Value::from(client.key())]);
+        other.manage(args!(TerminateSession, sessionId: keys)).unwrap();
+    };
+    // They have found their session, and wait for their turn.
+    let late =
+        [&collector(), &own].map(|this| client.prepare(this, args!(WaitForUpdatesEx, version: "")));
+    let [first, second] = &late;
+    let (mut first, mut second) = (pin!(service.call(first)), pin!(service.call(second)));
+    assert!(poll(first.as_mut()).is_none() && poll(second.as_mut()).is_none());
+    let later: Vec<Call> = [
+        (&collector(), args!(CheckForUpdates, version: "")),
+        (&own, args!(WaitForUpdates, version: "")),
+        (&filter, args!(DestroyPropertyFilter)),
+        (&view, args!(DestroyView)),
+        (&manager(), args!(Logout)),
+        (&instance(), args!(CurrentTime)),
+    ]
+    .into_iter()
+    .map(|(this, args)| client.prepare(this, args))
+    .collect();
+    terminate();
+    advance(&service, MINUTE);
+    for waiting in [first, second] {
+        assert_eq!(fault(poll(waiting).expect("it is over")), ty::NotAuthenticated);
+    }
+    for call in &later {
+        let answer = poll(pin!(service.call(call))).expect("it is over");
+        assert_eq!(fault(answer), ty::NotAuthenticated, "{}", call.method.name());
+    }
+}
+
+/// Who was waiting already is told that the request was cancelled, whether the
+/// session ends or the collector; and not that everything has left.
+#[test]
+fn who_waits_when_it_ends_is_cancelled() {
+    let service = server();
+    let client = Client::of(&service, "one");
+    client.watch_machines();
+    let at = client.up_to_date();
+    let own = client.make(&collector(), args!(CreatePropertyCollector));
+    let calls = [client.wait(&at), client.prepare(&own, args!(WaitForUpdates, version: ""))];
+    let [first, second] = &calls;
+    let (mut first, mut second) = (pin!(service.call(first)), pin!(service.call(second)));
+    assert!(poll(first.as_mut()).is_none() && poll(second.as_mut()).is_none());
+    client.call(&own, args!(DestroyPropertyCollector)).unwrap();
+    assert_eq!(fault(poll(second).expect("it ends")), ty::RequestCanceled);
+    assert!(poll(first.as_mut()).is_none());
+    client.manage(args!(Logout)).unwrap();
+    assert_eq!(fault(poll(first).expect("it ends")), ty::RequestCanceled);
+    assert!(service.subscriptions().is_empty());
+}

@@ -187,7 +187,7 @@ pub(super) fn add<H: History>(
 ) -> Answer {
     let session = call.session()?;
     let mo = session_moref(service, session, H::COLLECTOR);
-    if !session.add_limited(mo.clone(), Arc::new(collector), limit) {
+    if !session.add_limited(mo.clone(), Arc::new(collector), H::COLLECTOR, limit) {
         return Err(Fault::invalid_state());
     }
     Ok(Some(mo.into()))

@@ -21,7 +21,7 @@ use self::inventory::InventoryView;
 use self::list::ListView;
 use super::call::{Call, arg};
 use super::dispatch::{Answer, Entry, Handler};
-use super::property_collector::session_moref;
+use super::property_collector::{give, session_moref};
 use super::service::Service;
 use super::session::{Session, SessionObject};
 use crate::fault::Fault;
@@ -96,7 +96,8 @@ fn create_inventory_view(service: &Service, call: &Call) -> Answer {
 fn add(service: &Service, call: &Call, ty: Type, view: impl SessionObject) -> Answer {
     let session = call.session()?;
     let mo = session_moref(service, session, ty);
-    session.add_object(mo.clone(), Arc::new(view));
+    let limit = service.config().limits.views;
+    give(session, mo.clone(), Arc::new(view), (ty::View, limit))?;
     service.touch(&call.this);
     Ok(Some(mo.into()))
 }

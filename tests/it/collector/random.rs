@@ -334,7 +334,13 @@ fn run(choices: &[[u16; 4]], events: &[Event]) {
                 client.at.0.clear();
                 client.call(Some(i32::from(how % 7) + 1));
             }
-            17 | 18 => client.call(Some(i32::from(how % 3) + 1)),
+            17 => {
+                // The client is gone, and comes back as somebody new.
+                client.collector.close();
+                client = Client::new(&world, choices);
+                client.call(Some(i32::from(how % 7) + 1));
+            }
+            18 => client.call(Some(i32::from(how % 3) + 1)),
             _ => client.call(None),
         }
     }

@@ -1,0 +1,231 @@
+//! Many clients at once, and how much one of them can have: limits are settings,
+//! and what is over one is refused and leaves nothing behind.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use vimsim::config::{ClockMode, Config, Limits};
+use vimsim::fault::Result;
+use vimsim::schema::method;
+use vimsim::schema::{Method, ty};
+use vimsim::value::{Array, MoRef, Value};
+use vimsim::vsphere::{Call, Caller, Service, Session};
+use vimsim::{enum_value, object};
+
+/// A call in the making: `args![Login: userName: "a", password: "b"]`.
+macro_rules! args {
+    ($method:ident $(, $param:tt : $value:expr)* $(,)?) => {{
+        let given: Vec<(usize, Value)> =
+            vec![$((method::$method.param_slot(stringify!($param)), Value::from($value))),*];
+        let mut args = vec![None; method::$method.params().len()];
+        given.into_iter().for_each(|(slot, value)| args[slot] = Some(value));
+        (method::$method, args)
+    }};
+}
+
+type Args = (Method, Vec<Option<Value>>);
+
+struct Client {
+    service: Arc<Service>,
+    session: Arc<Session>,
+}
+
+fn server(limits: Limits) -> Arc<Service> {
+    let config = Config { clock: ClockMode::Stepped, seed: Some(7), limits, ..Config::default() };
+    Service::new(config).unwrap()
+}
+
+fn call(service: &Arc<Service>, session: Option<&Arc<Session>>, this: &MoRef, args: Args) -> Call {
+    let (method, args) = args;
+    let mut caller = Caller::anonymous(service.version());
+    caller.session = session.cloned();
+    Call { this: this.clone(), method, args: args.into(), caller }
+}
+
+fn answer(service: &Arc<Service>, call: &Call) -> Result<Option<Value>> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(service.call(call)).poll(&mut context) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the call waits"),
+    }
+}
+
+fn login(service: &Arc<Service>) -> Result<Client> {
+    let manager = &service.content().session_manager;
+    let call = call(service, None, manager, args!(Login, userName: "user", password: "pass"));
+    answer(service, &call)?;
+    let session = call.caller.began.get().cloned().expect("a session");
+    Ok(Client { service: service.clone(), session })
+}
+
+impl Client {
+    fn prepare(&self, this: &MoRef, args: Args) -> Call {
+        call(&self.service, Some(&self.session), this, args)
+    }
+
+    fn call(&self, this: &MoRef, args: Args) -> Result<Option<Value>> {
+        answer(&self.service, &self.prepare(this, args))
+    }
+
+    fn make(&self, this: &MoRef, args: Args) -> MoRef {
+        self.call(this, args).unwrap().unwrap().as_moref().cloned().unwrap()
+    }
+
+    fn task(&self) -> MoRef {
+        let create = args!(
+            CreateTask,
+            obj: &self.service.content().root_folder,
+            taskTypeId: "com.vmware.govmomi.simulator.test",
+            cancelable: true,
+        );
+        let info = self.call(&self.service.content().task_manager, create).unwrap().unwrap();
+        info.as_object().and_then(|info| info.field("task")?.as_moref()).cloned().unwrap()
+    }
+
+    fn watch(&self, task: &MoRef) -> Result<Option<Value>> {
+        let spec = object!(PropertyFilterSpec {
+            propSet: vec![object!(PropertySpec { type: "Task", pathSet: vec!["info.state"] })],
+            objectSet: vec![object!(ObjectSpec { obj: task })],
+        });
+        self.call(&collector(), args!(CreateFilter, spec: spec, partialUpdates: true))
+    }
+
+    fn up_to_date(&self) -> String {
+        let updates = self.call(&collector(), args!(CheckForUpdates, version: ""));
+        let updates = updates.unwrap().unwrap();
+        let version = updates.as_object().and_then(|updates| updates.field("version"));
+        version.and_then(Value::as_str).unwrap().to_owned()
+    }
+}
+
+fn collector() -> MoRef {
+    MoRef::new(ty::PropertyCollector, "propertyCollector")
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Each of many sessions waits for its own task. A task that goes on wakes the
+/// one who waits for it and nobody else, and what all of them had is gone when
+/// they are.
+#[test]
+fn of_many_who_wait_only_the_one_concerned_is_woken() {
+    const CLIENTS: usize = 500;
+    let service = server(Limits::default());
+    let clients: Vec<Client> = (0..CLIENTS).map(|_| login(&service).unwrap()).collect();
+    assert_eq!(service.sessions().len(), CLIENTS);
+    let tasks: Vec<MoRef> = clients.iter().map(Client::task).collect();
+    let calls: Vec<Call> = clients
+        .iter()
+        .zip(&tasks)
+        .map(|(client, task)| {
+            client.watch(task).unwrap();
+            let version = client.up_to_date();
+            client.prepare(&collector(), args!(WaitForUpdatesEx, version: version))
+        })
+        .collect();
+    let wakes: Vec<Arc<Wakes>> = (0..CLIENTS).map(|_| Arc::default()).collect();
+    let mut waiting: Vec<_> = calls.iter().map(|call| Box::pin(service.call(call))).collect();
+    let mut poll = |number: usize| {
+        let waker = Waker::from(wakes[number].clone());
+        waiting[number].as_mut().poll(&mut Context::from_waker(&waker))
+    };
+    for number in 0..CLIENTS {
+        assert!(poll(number).is_pending());
+    }
+    let counts =
+        || -> Vec<usize> { wakes.iter().map(|wakes| wakes.0.load(Ordering::Relaxed)).collect() };
+    let mut expected = counts();
+    for number in [0, 17, CLIENTS - 1] {
+        let running = Value::Enum(enum_value!(TaskInfoState::running));
+        clients[number].call(&tasks[number], args!(SetTaskState, state: running)).unwrap();
+        expected[number] += 1;
+        assert_eq!(counts(), expected, "only client {number} is woken");
+        let Poll::Ready(Ok(Some(updates))) = poll(number) else { panic!("no updates") };
+        let updates = format!("{updates:?}");
+        assert!(updates.contains(tasks[number].id()));
+    }
+    assert_eq!(service.subscriptions().len(), CLIENTS);
+    service.close();
+    for number in (1..CLIENTS - 1).filter(|number| *number != 17) {
+        let Poll::Ready(Err(fault)) = poll(number) else { panic!("{number} still waits") };
+        assert_eq!(fault.ty(), ty::RequestCanceled);
+    }
+    assert!(service.subscriptions().is_empty());
+    assert!(service.sessions().is_empty());
+}
+
+/// vCenter answers with HTTP's status 503, which is what the fault becomes.
+#[test]
+fn there_are_only_so_many_sessions() {
+    let service = server(Limits { sessions: 3, ..Limits::default() });
+    let clients: Vec<Client> = (0..3).map(|_| login(&service).unwrap()).collect();
+    let Err(fault) = login(&service) else { panic!("a fourth session") };
+    assert_eq!(fault.ty(), ty::HttpFault);
+    assert_eq!(vimsim::wire::faults::on_wire(fault.ty()).status, 503);
+    assert_eq!(service.sessions().len(), 3);
+    let manager = service.content().session_manager.clone();
+    clients[0].call(&manager, args!(Logout)).unwrap();
+    assert!(login(&service).is_ok());
+}
+
+#[test]
+fn a_session_has_only_so_many_filters() {
+    let service = server(Limits { filters: 2, ..Limits::default() });
+    let (client, other) = (login(&service).unwrap(), login(&service).unwrap());
+    let task = client.task();
+    let first = client.watch(&task).unwrap().unwrap().as_moref().cloned().unwrap();
+    client.watch(&task).unwrap();
+    assert_eq!(client.watch(&task).unwrap_err().ty(), ty::SystemError);
+    // What was refused is not there: neither in the list nor in the updates.
+    let fetch = || (method::Fetch, vec![Some(Value::from("filter"))]);
+    let filters = client.call(&collector(), fetch()).unwrap().unwrap();
+    assert_eq!(filters.morefs().count(), 2);
+    let updates = client.call(&collector(), args!(CheckForUpdates, version: "")).unwrap();
+    let updates = updates.unwrap();
+    let sets = updates.as_object().and_then(|updates| updates.field("filterSet"));
+    assert_eq!(sets.map(|sets| sets.items().len()), Some(2));
+    // Another session has its own, and one that goes makes room.
+    other.watch(&task).unwrap();
+    client.call(&first, args!(DestroyPropertyFilter)).unwrap();
+    client.watch(&task).unwrap();
+}
+
+#[test]
+fn a_session_has_only_so_many_views_and_collectors() {
+    let service = server(Limits { views: 2, collectors: 1, ..Limits::default() });
+    let client = login(&service).unwrap();
+    let manager = MoRef::new(ty::ViewManager, "ViewManager");
+    let list = || {
+        let listed = Array::of_refs(std::slice::from_ref(&service.content().root_folder));
+        args!(CreateListView, obj: listed)
+    };
+    let view = client.make(&manager, list());
+    // Views of all kinds count together.
+    client.make(&manager, args!(CreateInventoryView));
+    assert_eq!(client.call(&manager, list()).unwrap_err().ty(), ty::SystemError);
+    client.call(&view, args!(DestroyView)).unwrap();
+    client.make(&manager, list());
+
+    client.up_to_date_or_nothing();
+    let own = client.make(&collector(), args!(CreatePropertyCollector));
+    let second = client.call(&collector(), args!(CreatePropertyCollector));
+    assert_eq!(second.unwrap_err().ty(), ty::SystemError);
+    client.call(&own, args!(DestroyPropertyCollector)).unwrap();
+    client.make(&collector(), args!(CreatePropertyCollector));
+}
+
+impl Client {
+    /// Uses the default collector, which does not count.
+    fn up_to_date_or_nothing(&self) {
+        assert_eq!(self.call(&collector(), args!(CheckForUpdates, version: "")), Ok(None));
+    }
+}
