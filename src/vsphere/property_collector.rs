@@ -88,7 +88,7 @@ pub(super) fn session_moref(service: &Service, session: &Session, ty: Type) -> M
 /// Gives a session an object, within the limit on objects of its kind.
 pub(super) fn give(
     session: &Session,
-    mo: MoRef,
+    mo: &MoRef,
     object: Arc<dyn SessionObject>,
     (kind, limit): (Type, usize),
 ) -> Result<(), Fault> {
@@ -98,7 +98,7 @@ pub(super) fn give(
     // Which faults the real product has for this is not documented; this one every
     // method may raise. Who is logged out meanwhile is told that instead.
     Err(if session.has_ended() {
-        Fault::not_found(&mo)
+        Fault::not_found(mo)
     } else {
         let name = kind.name();
         Fault::system_error(&format!("a session cannot have more than {limit} of {name}"))
@@ -171,7 +171,7 @@ fn create_filter(service: &Service, call: &Call) -> Answer {
     let source = SessionSource::of(service, call);
     collector.0.create_filter(mo.clone(), spec, partial, &source)?;
     let filter = SessionFilter { mo: mo.clone(), manager: call.this.clone(), collector };
-    give(session, mo.clone(), Arc::new(filter), (ty::PropertyFilter, limits.filters))?;
+    give(session, &mo, Arc::new(filter), (ty::PropertyFilter, limits.filters))?;
     service.touch(&call.this);
     Ok(Some(mo.into()))
 }
@@ -194,7 +194,7 @@ fn create_collector(service: &Service, call: &Call) -> Answer {
     let collector = Collector::new(service.subscriptions().clone(), Limits::default());
     let limit = service.config().limits.collectors;
     let collector = Arc::new(SessionCollector(collector));
-    give(session, mo.clone(), collector, (ty::PropertyCollector, limit))?;
+    give(session, &mo, collector, (ty::PropertyCollector, limit))?;
     Ok(Some(mo.into()))
 }
 

@@ -97,7 +97,7 @@ fn add(service: &Service, call: &Call, ty: Type, view: impl SessionObject) -> An
     let session = call.session()?;
     let mo = session_moref(service, session, ty);
     let limit = service.config().limits.views;
-    give(session, mo.clone(), Arc::new(view), (ty::View, limit))?;
+    give(session, &mo, Arc::new(view), (ty::View, limit))?;
     service.touch(&call.this);
     Ok(Some(mo.into()))
 }
