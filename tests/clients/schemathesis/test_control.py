@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from urllib.parse import urlsplit
 
@@ -36,6 +37,10 @@ class Document(unittest.TestCase):
             "--max-time=30",
             "--request-timeout=10",
         ]
-        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        # What it leaves behind is left in a place of its own.
+        with tempfile.TemporaryDirectory() as place:
+            done = subprocess.run(
+                command, cwd=place, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertRegex(done.stdout, r"[0-9]+ generated, [0-9]+ passed\n")
