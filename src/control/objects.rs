@@ -37,9 +37,9 @@ impl<'a> Objects<'a> {
             return vec![mo];
         }
         let mut found: Vec<MoRef> = snapshot
-            .of_type(ty::ManagedEntity)
-            .filter(|(mo, _)| snapshot.text(mo, path!(ManagedEntity, "name")) == text)
-            .map(|(mo, _)| mo.clone())
+            .refs(ty::ManagedEntity)
+            .filter(|mo| snapshot.text(mo, path!(ManagedEntity, "name")) == text)
+            .cloned()
             .collect();
         found.sort();
         found
@@ -94,6 +94,5 @@ fn by_reference(snapshot: &Snapshot, text: &str) -> Option<MoRef> {
         let mo = MoRef::new(Type::by_name(ty).filter(|ty| ty.is_a(ty::ManagedEntity))?, id);
         return snapshot.exists(&mo).then_some(mo);
     }
-    let entities = snapshot.of_type(ty::ManagedEntity);
-    entities.map(|(mo, _)| mo).find(|mo| mo.id() == text).cloned()
+    snapshot.refs(ty::ManagedEntity).find(|mo| mo.id() == text).cloned()
 }

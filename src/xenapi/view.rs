@@ -75,7 +75,7 @@ impl<'a> View<'a> {
 
     /// The objects of `of`, in the order of their names.
     pub fn objects_of(&self, of: crate::schema::Type) -> Vec<MoRef> {
-        let mut all: Vec<MoRef> = self.state.of_type(of).map(|(mo, _)| mo.clone()).collect();
+        let mut all: Vec<MoRef> = self.state.refs(of).cloned().collect();
         all.sort_by(|a, b| (a.id().len(), a.id()).cmp(&(b.id().len(), b.id())));
         all
     }
