@@ -75,7 +75,8 @@ fn keep(tx: &mut Tx<'_>, manager: &MoRef, all: Vec<Value>) -> Result<(), Fault> 
 }
 
 fn unknown(key: &str) -> Fault {
-    Fault::of(ty::NotFound, format!("There is no license '{key}'."))
+    let argument = object!(InvalidArgument { invalidProperty: "licenseKey" });
+    Fault::new(argument, format!("There is no license '{key}'."))
 }
 
 /// A key that is there already stays as it is.

@@ -132,6 +132,13 @@ const ALLOCATIONS: [(&StaticPath, i32); 2] = [
 
 /// The same for a pool that has been there before.
 fn reconfigure(tx: &mut Tx<'_>, pool: &MoRef, spec: &Object, now: DateTime) -> Result<(), Fault> {
+    let held = tx.at(pool, path!(ResourcePool, "config")).and_then(Value::as_object);
+    if !version(spec).is_empty() && held.is_none_or(|held| version(held) != version(spec)) {
+        return Err(Fault::of(
+            ty::ConcurrentAccess,
+            "Another task or user has changed the configuration of the object.",
+        ));
+    }
     let config = |tx: &Tx<'_>| tx.at(pool, path!(ResourcePool, "config")).cloned();
     let before = config(tx);
     configure(tx, pool, spec, now)?;
@@ -139,6 +146,12 @@ fn reconfigure(tx: &mut Tx<'_>, pool: &MoRef, spec: &Object, now: DateTime) -> R
         events::life::pool_reconfigured(tx, pool, &before, &after);
     }
     Ok(())
+}
+
+/// Which configuration a spec is about.
+fn version(spec: &Object) -> &str {
+    let version = spec.at(path!(ResourceConfigSpec, "changeVersion"));
+    version.and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Gives a pool the configuration that `spec` asks for; what it leaves out stays.
@@ -150,16 +163,6 @@ pub(super) fn configure(
 ) -> Result<(), Fault> {
     let held = tx.at(pool, path!(ResourcePool, "config")).and_then(Value::as_object);
     let held = held.cloned().ok_or_else(|| Fault::not_found(pool))?;
-    let version = |of: &Object| {
-        let version = of.at(path!(ResourceConfigSpec, "changeVersion")).and_then(Value::as_str);
-        version.unwrap_or_default().to_owned()
-    };
-    if !version(spec).is_empty() && version(spec) != version(&held) {
-        return Err(Fault::of(
-            ty::ConcurrentAccess,
-            "Another task or user has changed the configuration of the object.",
-        ));
-    }
     let mut next = held.edit();
     for (path, normal) in ALLOCATIONS {
         check_allocation(spec, path)?;

@@ -82,7 +82,8 @@ fn create_task(service: &Service, call: &Call) -> Answer {
     };
     let mut spec = TaskSpec::new(Operation::Extension(known.id.clone()), known.id);
     spec.label = known.label;
-    spec.entity = Some(entity.clone());
+    // A task can be about any object; what it shows are entities.
+    spec.entity = Some(entity).filter(|mo| mo.ty().is_a(ty::ManagedEntity)).cloned();
     spec.cancelable = call.flag(arg!(CreateTask.cancelable));
     spec.reason = Reason::User(initiator);
     spec.owner = Some(session.user_name.clone());

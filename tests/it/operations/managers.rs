@@ -58,7 +58,7 @@ fn licences_come_are_assigned_and_go() {
     sim.call(&licences, method::RemoveLicense, args![licenseKey = key()]).expect("gone");
     assert_eq!(list(&sim), Some(1));
     let again = args![licenseKey = key()];
-    sim.refused(&licences, method::RemoveLicense, again, ty::NotFound);
+    sim.refused(&licences, method::RemoveLicense, again, ty::InvalidArgument);
 }
 
 fn alarm(name: &str) -> Object {
