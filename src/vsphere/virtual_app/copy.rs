@@ -10,6 +10,7 @@ use crate::inventory::Read;
 use crate::schema::{method, ty};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::vsphere::call::{Call, arg};
+use crate::vsphere::containment::above;
 use crate::vsphere::model::Catalog;
 use crate::vsphere::model::keys::children_called;
 use crate::vsphere::operation::Operation;
@@ -33,6 +34,7 @@ pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> 
     if let Some(unknown) = all.into_iter().flatten().find(|mo| !snapshot.exists(mo)) {
         return Err(Fault::not_found(unknown));
     }
+    outside(&*snapshot, &call.this, target)?;
     let owner = placement::owner(&*snapshot, target)?;
     if host.is_some_and(|host| placement::compute_of(&*snapshot, host).as_ref() != Some(&owner)) {
         return Err(Fault::invalid_argument("spec.host"));
@@ -59,6 +61,12 @@ pub(super) fn clone(service: &Service, call: &Call) -> Result<Operation, Fault> 
         made: Vec::new(),
     };
     Ok(Operation::new(job).cancelable())
+}
+
+/// A vApp has no place inside itself: its copy would never be whole.
+fn outside(state: &dyn Read, app: &MoRef, target: &MoRef) -> Result<(), Fault> {
+    let inside = app == target || above(state, target).contains(app);
+    if inside { Err(Fault::invalid_argument("target")) } else { Ok(()) }
 }
 
 #[derive(Clone, Debug)]
@@ -143,6 +151,8 @@ impl Job for CloneApp {
         if !tx.exists(&self.source) {
             return Err(Fault::not_found(&self.source));
         }
+        // It may have been moved since the call.
+        outside(tx, &self.source, &self.target)?;
         let nested = self.target.ty().is_a(ty::VirtualApp);
         let app = insert(
             tx,

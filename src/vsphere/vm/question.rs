@@ -17,7 +17,9 @@ pub(in crate::vsphere) const METHODS: &[Entry] =
 fn answer(service: &Service, call: &Call) -> Answer {
     let snapshot = service.engine().snapshot();
     let asked = snapshot.at(&call.this, path!(VirtualMachine, "runtime.question"));
-    let asked = asked.and_then(Value::as_object).ok_or_else(Fault::invalid_state)?;
+    // "If the questionId does not apply", and none does where nothing is asked.
+    let asked = asked.and_then(Value::as_object);
+    let asked = asked.ok_or_else(|| Fault::invalid_argument("questionId"))?;
     let id = call.text(arg!(AnswerVM.questionId));
     let text = asked.at(path!(VirtualMachineQuestionInfo, "id")).and_then(Value::as_str);
     if text != Some(id) {

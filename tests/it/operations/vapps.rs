@@ -253,6 +253,17 @@ fn a_copy_of_a_vapp_has_copies_of_its_machines() {
     sim.fails(&app, method::CloneVApp_Task, args, ty::DuplicateName);
 }
 
+#[test]
+fn a_vapp_is_not_cloned_into_itself() {
+    let (sim, app, vms) = simulator(false);
+    let datastore = sim.snapshot().morefs(&vms[0], path!(VirtualMachine, "datastore")).remove(0);
+    let spec = object!(VAppCloneSpec { location: datastore });
+    let args = args![name = "copy".to_owned(), target = app.clone(), spec = spec];
+    let fault = sim.call(&app, method::CloneVApp_Task, args).expect_err("no place");
+    assert_eq!(fault.ty(), ty::InvalidArgument);
+    assert_eq!(sim.snapshot().morefs(&app, path!(ResourcePool, "resourcePool")), []);
+}
+
 /// The members with their places and delays, one second a step.
 fn set_delays(sim: &Sim, app: &MoRef, members: &[(&MoRef, i32, i32, &str)]) {
     let entries: Vec<Object> = members
