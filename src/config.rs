@@ -295,8 +295,14 @@ pub struct Limits {
     pub header_time: Duration,
     /// Time for a request's body to arrive; for an upload, the longest pause in it.
     pub body_time: Duration,
-    /// Longest pause of a client in taking a reply.
+    /// How long a client may keep a reply waiting. What it takes meanwhile gives it more time,
+    /// one second for each [`send_rate`](Self::send_rate) bytes.
     pub send_time: Duration,
+    /// Bytes a second that a client must take of a long reply.
+    pub send_rate: usize,
+    /// Bytes of long replies that clients have not taken yet. When there are so many, further
+    /// long replies wait until some are taken.
+    pub replies: usize,
     /// How long a connection is kept between requests. Longer than the 15 minutes after which
     /// pyVmomi gives up a pooled connection: it does not recover when the server does so first.
     pub idle_time: Duration,
@@ -326,6 +332,8 @@ impl Default for Limits {
             header_time: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
             send_time: Duration::from_secs(120),
+            send_rate: 16 << 10,
+            replies: 1 << 30,
             idle_time: Duration::from_secs(30 * 60),
             connections: 20_000,
             grace: Duration::from_secs(5),

@@ -256,6 +256,10 @@ struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Size(default().limits.body))]
     max_body: Size,
 
+    /// Most memory for long replies that clients have not taken yet; further ones wait
+    #[arg(long, value_name = "BYTES", default_value_t = Size(default().limits.replies))]
+    max_replies: Size,
+
     /// Most XML elements inside each other, up to 1000
     #[arg(long, value_name = "N", default_value_t = default().limits.xml_depth, value_parser = values::depth)]
     max_depth: usize,
@@ -448,6 +452,7 @@ impl From<LimitFlags> for Limits {
     fn from(flags: LimitFlags) -> Self {
         Self {
             body: flags.max_body.0,
+            replies: flags.max_replies.0.max(1),
             xml_depth: flags.max_depth,
             xml_attributes: flags.max_attributes,
             connections: flags.max_connections,

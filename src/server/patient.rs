@@ -110,6 +110,11 @@ pub(super) struct Patient<S> {
     seen: usize,
     read_alarm: Alarm,
     write_alarm: Alarm,
+    /// Since when the client takes nothing.
+    stalled: Option<Instant>,
+    /// For how long the client has kept replies waiting, less what it took since.
+    debt: Duration,
+    send_rate: u32,
 }
 
 impl<S> Patient<S> {
@@ -131,6 +136,9 @@ impl<S> Patient<S> {
             seen: 0,
             read_alarm: Alarm::default(),
             write_alarm: Alarm::default(),
+            stalled: None,
+            debt: Duration::ZERO,
+            send_rate: u32::try_from(limits.send_rate.max(1)).unwrap_or(u32::MAX),
         }
     }
 
@@ -244,7 +252,19 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 }
 
 impl<S> Patient<S> {
-    /// A write waits for the client to take what it was sent: for how long already?
+    /// The client took so many bytes: it is that much less behind.
+    fn taken(&mut self, outcome: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = outcome
+            && !(self.debt.is_zero() && self.stalled.is_none())
+        {
+            self.debt += self.stalled.take().map_or(Duration::ZERO, |since| since.elapsed());
+            let bytes = u32::try_from(*bytes).unwrap_or(u32::MAX);
+            self.debt = self.debt.saturating_sub(Duration::from_secs(1) * bytes / self.send_rate);
+        }
+    }
+
+    /// A write waits for the client to take what it was sent: for how long already? A client that
+    /// takes a little now and then is as bad as one that takes nothing.
     fn watch_write<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -252,11 +272,13 @@ impl<S> Patient<S> {
     ) -> Poll<io::Result<T>> {
         if outcome.is_ready() {
             self.write_alarm.0 = None;
+            self.debt += self.stalled.take().map_or(Duration::ZERO, |since| since.elapsed());
             return outcome;
         }
+        let since = *self.stalled.get_or_insert_with(Instant::now);
         let deadline = match &self.write_alarm.0 {
             Some(sleep) => sleep.deadline(),
-            None => after(Instant::now(), self.send_time),
+            None => after(since, self.send_time.saturating_sub(self.debt)),
         };
         self.write_alarm.poll(cx, deadline).map(|()| {
             Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not take its reply"))
@@ -272,6 +294,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.taken(&outcome);
         this.watch_write(cx, outcome)
     }
 
@@ -282,6 +305,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
+        this.taken(&outcome);
         this.watch_write(cx, outcome)
     }
 

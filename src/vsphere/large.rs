@@ -1,35 +1,73 @@
 //! Calls that may read much: a few at a time, on threads of their own, so that
 //! a client that reads everything does not delay one that cancels a task.
+//!
+//! What they answer takes memory until the clients have it. So there is a limit
+//! on that as well: when it is reached, the next such call waits.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::call::{Call, arg};
 use crate::path;
 use crate::schema::{method, ty};
-use crate::value::{Object, Value};
+use crate::value::{Array, Object, Value};
 
 /// A call for more objects than this by name may be large.
 const FEW: usize = 64;
 
+/// Updates of this many objects are a usual page.
+const PAGE: usize = 100;
+
 /// The turns of large calls: first come, first served.
 #[derive(Debug)]
-pub struct LargeCalls(Arc<Semaphore>);
+pub struct LargeCalls {
+    turns: Arc<Semaphore>,
+    /// Bytes of large replies that are on their way.
+    held: Arc<watch::Sender<usize>>,
+    limit: usize,
+}
 
-impl Default for LargeCalls {
-    /// As many at a time as there are processors: more would only hold memory.
-    fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(processors)))
+/// A large reply that its client has not taken yet; taken when dropped.
+#[derive(Debug)]
+pub struct Held {
+    bytes: usize,
+    all: Arc<watch::Sender<usize>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.send_modify(|all| *all -= self.bytes);
     }
 }
 
 impl LargeCalls {
+    /// As many at a time as there are processors: more would only hold memory.
+    /// None begins while replies hold `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let turns = Arc::new(Semaphore::new(processors));
+        Self { turns, held: Arc::new(watch::Sender::new(0)), limit }
+    }
+
     /// Waits until one more large call may be worked on; its turn ends when
     /// what is returned is dropped.
     pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).acquire_owned().await.ok()
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+        // The sender is here, so this ends by room only.
+        let _ = self.held.subscribe().wait_for(|held| *held < self.limit).await;
+        turn
+    }
+
+    /// Counts a large reply of so many bytes until it is taken.
+    pub fn hold(&self, bytes: usize) -> Held {
+        self.held.send_modify(|all| *all += bytes);
+        Held { bytes, all: Arc::clone(&self.held) }
+    }
+
+    /// How many bytes of large replies are on their way.
+    pub fn held(&self) -> usize {
+        *self.held.borrow()
     }
 }
 
@@ -63,6 +101,18 @@ fn walks(object: &Object) -> bool {
 fn is_view(object: &Object) -> bool {
     let mo = object.at(path!(ObjectSpec, "obj")).and_then(Value::as_moref);
     mo.is_some_and(|mo| mo.ty().is_a(ty::View))
+}
+
+/// Whether an answer is long though its call did not look like it: updates of
+/// more objects than a page usually has.
+pub fn is_long(answer: Option<&Value>) -> bool {
+    let updates = answer.and_then(Value::as_object).filter(|o| o.ty().is_a(ty::UpdateSet));
+    let sets = updates.and_then(|updates| updates.at(path!(UpdateSet, "filterSet")));
+    let sets = sets.into_iter().flat_map(Value::elements).filter_map(Value::as_object);
+    let counts = sets.filter_map(|set| {
+        set.at(path!(PropertyFilterUpdate, "objectSet"))?.as_array().map(Array::len)
+    });
+    counts.sum::<usize>() > PAGE
 }
 
 #[cfg(test)]

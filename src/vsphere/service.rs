@@ -169,7 +169,7 @@ impl Service {
             sessions: Sessions::default(),
             tickets: Tickets::default(),
             views: ContainerViews::default(),
-            large_calls: LargeCalls::default(),
+            large_calls: LargeCalls::new(config.limits.replies),
             dispatch,
             catalog,
             delays,

@@ -229,3 +229,87 @@ impl Client {
         assert_eq!(self.call(&collector(), args!(CheckForUpdates, version: "")), Ok(None));
     }
 }
+
+/// What long replies hold is bounded: the next one waits until a client has
+/// taken its own.
+#[test]
+fn long_replies_wait_for_room() {
+    let calls = vimsim::vsphere::large::LargeCalls::new(1000);
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut context = Context::from_waker(&waker);
+    let first = calls.hold(999);
+    {
+        let Poll::Ready(turn) = pin!(calls.turn()).poll(&mut context) else { panic!("no room") };
+        assert!(turn.is_some());
+    }
+    let second = calls.hold(5000);
+    assert_eq!(calls.held(), 5999);
+    let mut third = pin!(calls.turn());
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    drop(first);
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    drop(second);
+    assert!(wakes.0.load(Ordering::Relaxed) > 0);
+    assert!(third.poll(&mut context).is_ready());
+    assert_eq!(calls.held(), 0);
+}
+
+/// A client that asks for much and takes nothing holds what it was sent, as long
+/// as it is there, and no longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_is_held_until_it_is_taken() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        tls: vimsim::config::Tls::Off,
+        model: vimsim::config::Model { vm: 1000, ..Default::default() },
+        ..Config::default()
+    };
+    let simulator = vimsim::Simulator::start(config).await.unwrap();
+    let service = simulator.service().clone();
+    let session = login(&service).unwrap().session;
+    let root = service.content().root_folder.id().to_owned();
+    let down = |from: &str, path: &str| {
+        format!(
+            "<selectSet xsi:type=\"TraversalSpec\"><name>{path}</name><type>{from}</type>\
+             <path>{path}</path><selectSet><name>childEntity</name></selectSet>\
+             <selectSet><name>vmFolder</name></selectSet></selectSet>"
+        )
+    };
+    let body = format!(
+        "<Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><Body>\
+         <RetrieveProperties xmlns=\"urn:vim25\">\
+         <_this type=\"PropertyCollector\">propertyCollector</_this><specSet>\
+         <propSet><type>VirtualMachine</type><all>true</all></propSet>\
+         <objectSet><obj type=\"Folder\">{root}</obj>{}{}</objectSet>\
+         </specSet></RetrieveProperties></Body></Envelope>",
+        down("Folder", "childEntity"),
+        down("Datacenter", "vmFolder"),
+    );
+    let address = simulator.url().trim_start_matches("http://").split('/').next().unwrap();
+    let address = address.rsplit('@').next().unwrap().to_owned();
+    let mut client = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /sdk HTTP/1.1\r\nhost: vc\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\
+         cookie: vmware_soap_session={}\r\n\r\n",
+        body.len(),
+        session.token
+    );
+    client.write_all((head + &body).as_bytes()).await.unwrap();
+    let mut first = [0; 15];
+    client.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    let held = service.large_calls().held();
+    assert!(held > 4 << 20, "{held} bytes are held");
+    drop(client);
+    let taken = async {
+        while service.large_calls().held() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, taken).await.expect("nothing is held for who is gone");
+    simulator.stop().await;
+}

@@ -99,6 +99,7 @@ fn reply(
     if let Some(trace) = &service.config().trace {
         trace.record(Direction::Reply, &body);
     }
+    let body = large::sent(service, body);
     let mut response = (status, [(CONTENT_TYPE, XML)], body).into_response();
     if let Some(cookie) = cookie.and_then(|line| HeaderValue::from_str(&line).ok()) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -154,7 +154,7 @@ fn reply(
     let has_body = result.is_some_and(|field| encode_result(field, value, version, &mut body));
     trace(service, Direction::Reply, &body);
     let mut response = if has_body {
-        (StatusCode::OK, [(CONTENT_TYPE, JSON)], body).into_response()
+        (StatusCode::OK, [(CONTENT_TYPE, JSON)], large::sent(service, body)).into_response()
     } else {
         StatusCode::NO_CONTENT.into_response()
     };
