@@ -325,3 +325,36 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         this.watch_write(cx, outcome)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// A client that takes a little in every pause is given up as well, but not one that is
+    /// merely slow.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_must_take_its_reply_at_some_speed() {
+        const PIECE: usize = 64 << 10;
+        for (rate, away, is_served) in [
+            (PIECE / 4, 2, true),
+            // Shorter than the longest pause, but a piece is worth four seconds only.
+            (PIECE / 4, 60, false),
+            (PIECE / 64, 60, true),
+        ] {
+            let limits = Limits { send_rate: rate, ..Limits::default() };
+            let (mut client, server) = tokio::io::duplex(PIECE);
+            let activity = Arc::new(Activity::new());
+            let mut patient = Patient::new(server, activity, Chatter::Never, &limits);
+            let sending = tokio::spawn(async move { patient.write_all(&[0; 32 * PIECE]).await });
+            let mut piece = vec![0; PIECE];
+            while client.read_exact(&mut piece).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(away)).await;
+            }
+            let sent = sending.await.expect("it does not panic");
+            assert_eq!(sent.is_ok(), is_served, "away for {away} s at {rate} bytes a second");
+        }
+    }
+}

@@ -66,6 +66,8 @@ impl World {
             listen: any_port(),
             tls: Tls::Off,
             clock: ClockMode::Stepped,
+            // Days pass, and nobody logs in again.
+            session_timeout: std::time::Duration::ZERO,
             seed: Some(7),
             delays: Delays { methods: vec![("PowerOffVM".into(), DAY)], ..Delays::default() },
             ..Config::default()

@@ -88,7 +88,13 @@ impl Sim {
 
     /// The inventory of other settings.
     pub(crate) fn with(settings: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { clock: ClockMode::Stepped, seed: Some(7), ..Config::default() };
+        let mut config = Config {
+            clock: ClockMode::Stepped,
+            seed: Some(7),
+            // Days pass, and nobody logs in again.
+            session_timeout: std::time::Duration::ZERO,
+            ..Config::default()
+        };
         settings(&mut config);
         Self::of(Service::new(config).expect("a service"))
     }

@@ -177,7 +177,7 @@ fn whoever_watches_is_told_the_difference() {
 
 #[test]
 fn sessions_stay_and_so_does_what_they_have() {
-    let sim = Sim::new();
+    let sim = Sim::with(|config| config.session_timeout = 30 * 60 * SECOND);
     sim.service.save_state("start");
     let manager = MoRef::new(ty::ViewManager, "ViewManager");
     let view = |sim: &Sim| {

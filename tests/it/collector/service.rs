@@ -36,7 +36,13 @@ type Args = (Method, Vec<Option<Value>>);
 
 impl Client {
     fn new() -> Self {
-        let config = Config { clock: ClockMode::Stepped, seed: Some(7), ..Config::default() };
+        let config = Config {
+            clock: ClockMode::Stepped,
+            seed: Some(7),
+            // Days pass, and nobody logs in again.
+            session_timeout: std::time::Duration::ZERO,
+            ..Config::default()
+        };
         let service = Service::new(config).unwrap();
         let mut client = Self { service, session: None };
         client.login();

@@ -241,41 +241,6 @@ async fn a_client_must_take_its_reply() {
     assert!(taken < 64 << 20, "the whole reply came");
 }
 
-/// A client that takes a little of its reply in every pause is given up as well,
-/// but not one that is merely slow.
-#[tokio::test(start_paused = true)]
-async fn a_client_must_take_its_reply_at_some_speed() {
-    const SIZE: usize = 64 << 20;
-    const PIECE: usize = 4 << 20;
-    for (rate, away, is_served) in [
-        (256 << 10, 5, true),
-        // Less than the longest pause, but four megabytes are only worth sixteen seconds.
-        (256 << 10, 60, false),
-        (1 << 10, 60, true),
-    ] {
-        let mut config = plain();
-        config.limits.send_rate = rate;
-        let huge = get(|| async { vec![b'x'; SIZE] });
-        let server = start(config, Router::new().route("/huge", huge)).await;
-        let mut client = server.client().await;
-        client.write(head("GET", "/huge", &[]).as_bytes()).await;
-        let mut piece = vec![0; PIECE];
-        let mut taken = 0;
-        'reply: while taken < SIZE {
-            let mut now = 0;
-            while now < PIECE && taken + now < SIZE {
-                match tokio::io::AsyncReadExt::read(&mut client.stream, &mut piece).await {
-                    Ok(count @ 1..) => now += count,
-                    _ => break 'reply,
-                }
-            }
-            taken += now;
-            tokio::time::sleep(Duration::from_secs(away)).await;
-        }
-        assert_eq!(taken >= SIZE, is_served, "{taken} bytes taken, {away} s away");
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn one_connection_too_many_waits_for_a_place() {
     let mut config = plain();
