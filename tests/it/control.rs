@@ -67,7 +67,7 @@ impl World {
             tls: Tls::Off,
             clock: ClockMode::Stepped,
             // Days pass, and nobody logs in again.
-            session_timeout: std::time::Duration::ZERO,
+            session_timeout: Duration::ZERO,
             seed: Some(7),
             delays: Delays { methods: vec![("PowerOffVM".into(), DAY)], ..Delays::default() },
             ..Config::default()

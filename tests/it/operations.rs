@@ -92,7 +92,7 @@ impl Sim {
             clock: ClockMode::Stepped,
             seed: Some(7),
             // Days pass, and nobody logs in again.
-            session_timeout: std::time::Duration::ZERO,
+            session_timeout: Duration::ZERO,
             ..Config::default()
         };
         settings(&mut config);

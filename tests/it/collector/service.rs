@@ -40,7 +40,7 @@ impl Client {
             clock: ClockMode::Stepped,
             seed: Some(7),
             // Days pass, and nobody logs in again.
-            session_timeout: std::time::Duration::ZERO,
+            session_timeout: Duration::ZERO,
             ..Config::default()
         };
         let service = Service::new(config).unwrap();
