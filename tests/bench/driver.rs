@@ -19,11 +19,20 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `program` and waits until it answers a request.
     pub(crate) fn start(program: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(["-l", "127.0.0.1:0", "-tls=false"]).args(flags).env("RUST_LOG", "error");
         let begin = Instant::now();
-        let mut child = Command::new(program)
-            .args(["-l", "127.0.0.1:0", "-tls=false"])
-            .args(flags)
-            .env("RUST_LOG", "error")
+        let mut server = Self::spawn(&mut command);
+        let mut client = Client::new(&server.address);
+        assert!(client.call(CONTENT).contains("RetrieveServiceContentResponse"));
+        server.ready_after = begin.elapsed();
+        server
+    }
+
+    /// Starts a server and waits for the line that says where it listens.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let begin = Instant::now();
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .stdin(Stdio::null())
@@ -34,8 +43,6 @@ impl Server {
         BufReader::new(out).read_line(&mut line).expect("the line with the URL");
         let address = line.split('@').nth(1).and_then(|rest| rest.split('/').next());
         let address = address.unwrap_or_else(|| panic!("no URL in {line:?}")).to_owned();
-        let mut client = Client::new(&address);
-        assert!(client.call(CONTENT).contains("RetrieveServiceContentResponse"));
         Self { child, address, ready_after: begin.elapsed() }
     }
 
