@@ -148,7 +148,9 @@ pub(crate) const ROWS: &[Row] = &[
         waits::own_tasks(program, 1_000)
     })
     .less("ms")
-    .target("5 ms"),
+    .target("5 ms")
+    // The peer forgets tasks while they run, the older of a few hundred.
+    .alone(),
     Row::of("5,000 sessions wait for a task each: change to reply, p99", |program| {
         waits::own_tasks(program, 5_000)
     })
