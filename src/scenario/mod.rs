@@ -15,7 +15,7 @@
 //! - [`literal`]: values of the schema, and faults, as JSON has them
 //! - `matching`: which operations a rule is about; `timeline`: from a rule to a plan
 //! - [`rules`]: all rules, their counters, and what follows from them
-//! - [`file`]: scenario files and their schema
+//! - [`mod@file`]: scenario files and their schema
 
 pub mod arguments;
 pub mod chance;

@@ -29,7 +29,7 @@ const SETUP: Duration = Duration::from_secs(600);
 const BINDINGS: Duration = Duration::from_secs(1800);
 
 /// A server whose power-offs take a while, and whose clones nobody waits for.
-const SLOW: &[&str] = &["-method-delay", "PowerOffVM:1500,CloneVM:30000"];
+const SLOW: &[&str] = &["-method-delay", "PowerOffVM:4000,CloneVM:30000"];
 /// A server whose machines take a while to start and to stop.
 const HEAVY: &[&str] = &["-method-delay", "PowerOnVM:1500,PowerOffVM:300"];
 /// A server on which a power-off takes a day, and whose days pass when somebody says so. Sessions
