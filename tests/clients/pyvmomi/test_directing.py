@@ -19,7 +19,7 @@ from pyVim.connect import Disconnect, SmartConnect
 from pyVim.task import WaitForTask
 from pyVmomi import vim, vmodl
 
-from vcenter import PATIENCE, State, changes, find
+from vcenter import PATIENCE, State, await_power, changes, find
 
 PROGRAM = os.environ["VIMSIM"]
 EXAMPLES = Path(os.environ["VIMSIM_EXAMPLES"]) / "scenarios"
@@ -394,7 +394,7 @@ class CallRules(Directed):
         with self.assertRaises(BROKEN):
             self.power_off()
         # The client goes on with a new connection and the same session.
-        self.assertEqual(self.vm.runtime.powerState, "poweredOff" if effect else "poweredOn")
+        await_power(self.si, self.vm, "poweredOff" if effect else "poweredOn")
 
     def test_reply_lost(self):
         self.broken("lost", True)

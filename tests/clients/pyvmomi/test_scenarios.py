@@ -8,7 +8,7 @@ from pyVim.task import WaitForTask
 from pyVmomi import vim, vmodl
 
 from test_directing import BROKEN, EXAMPLES, Directed as Base
-from vcenter import State
+from vcenter import State, await_power
 
 SEEN = set()
 
@@ -128,11 +128,11 @@ class Scenarios(Base):
         # The reply to the first call is lost, its effect is there.
         with self.assertRaises(BROKEN):
             self.power_off()
-        self.assertEqual(self.vm.runtime.powerState, "poweredOff")
+        await_power(self.si, self.vm, "poweredOff")
         for _ in ("cut", "reset"):
             with self.assertRaises(BROKEN):
                 self.vm.PowerOnVM_Task()
-        self.assertEqual(self.vm.runtime.powerState, "poweredOn")
+        await_power(self.si, self.vm, "poweredOn")
         begun = time.monotonic()
         WaitForTask(self.vm.ResetVM_Task())
         self.assertGreaterEqual(time.monotonic() - begun, 2)

@@ -93,6 +93,14 @@ def changes(si, obj, paths, partial=False):
             pass  # it went with its session
 
 
+def await_power(si, vm, state):
+    """Wait until a machine is on or off: a task does its work after the reply to its call."""
+    seen = changes(si, vm, ["runtime.powerState"])
+    while next(seen)["runtime.powerState"] != state:
+        pass
+    seen.close()
+
+
 class Watcher(threading.Thread):
     """A second client: its own session, its own thread, telling what it sees of a task."""
 
