@@ -53,7 +53,7 @@
 //! | [`vsphere`] | the call seam, dispatch, sessions, one managed object type a file; `model/` is the initial inventory |
 //! | [`control`] | directing a simulator: what the control API and a program that embeds it share |
 //! | [`xenapi`] | classes, messages, sessions and references of XenAPI, on the same inventory and tasks |
-//! | [`wire`] | SOAP and XenAPI in and out, cookies, faults on the wire; the control API |
+//! | [`wire`] | SOAP, VI/JSON and XenAPI in and out, cookies, faults on the wire; the control API |
 //! | [`server`], [`cli`] | sockets; the command line, `vimsim ctl` included |
 //!
 //! # Invariants

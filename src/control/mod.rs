@@ -25,7 +25,6 @@
 //! ```
 
 pub mod clock;
-pub mod duration;
 pub mod objects;
 pub mod snapshots;
 pub mod tasks;

@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 
 use super::client::{Client, CtlError};
 use super::{Output, table};
+use crate::config::Span;
 use crate::value::DateTime;
-use crate::wire::control::model::{Advance, ClockChange, ClockMode, ClockView, Idle, Span, Time};
+use crate::wire::control::model::{Advance, ClockChange, ClockMode, ClockView, Idle, Time};
 
 /// The clock.
 #[derive(Debug, Args)]
@@ -25,7 +26,6 @@ enum Action {
     /// Move it by a duration: 90s, 1h30m, 24h, PT24H
     Advance {
         /// By how much
-        #[arg(value_parser = span)]
         duration: Span,
     },
     /// Move it to a time: 2026-01-01T00:00:00Z
@@ -39,13 +39,9 @@ enum Action {
     /// Move it until nothing waits
     Idle {
         /// Leave what is due later than this from now [default: 365 days]
-        #[arg(long, value_name = "DURATION", value_parser = span)]
+        #[arg(long, value_name = "DURATION")]
         limit: Option<Span>,
     },
-}
-
-fn span(text: &str) -> Result<Span, String> {
-    crate::wire::control::model::duration(text).map(Span)
 }
 
 fn time(text: &str) -> Result<Time, String> {

@@ -2,13 +2,13 @@
 //! reads them; what the API is described by is generated from them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
-use crate::control::{self, duration};
+use crate::config::Span;
+use crate::control;
 use crate::task::{Operation, Outcome, Reason, State, TaskRecord};
 use crate::value::{DateTime, MoRef, Value};
 
@@ -334,43 +334,6 @@ pub struct Counters {
     pub unsupported: BTreeMap<String, u64>,
     /// What rules did, by their names.
     pub rules: BTreeMap<String, RuleCounts>,
-}
-
-/// The duration that a text means, or what was expected.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    duration::parse(text)
-}
-
-/// A duration: ISO 8601, or numbers with units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span(pub Duration);
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&duration::write(self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        duration::parse(&text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Span {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "description": "A duration: ISO 8601, or numbers with units.",
-            "pattern": duration::PATTERN,
-            "examples": ["24h", "1h30m", "1.5s", "PT24H"],
-        })
-    }
 }
 
 /// A point in time.

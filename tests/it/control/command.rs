@@ -189,7 +189,7 @@ fn the_exit_status_says_what_went_wrong() {
         (&["find", "nothing"], 1, "there is no nothing"),
         (&["hold"], 2, "required"),
         (&["hold", "x"], 2, "task-17"),
-        (&["clock", "advance", "soon"], 2, "24h"),
+        (&["clock", "advance", "soon"], 2, "PT24H"),
         (&["nothing"], 2, "nothing"),
         (&["-u", "ftp://x", "clock"], 2, "http or https"),
         (&["-u", "http://127.0.0.1:1", "clock"], 3, "127.0.0.1:1"),

@@ -45,7 +45,7 @@ fn mistakes_are_told_with_line_and_field() {
         ("[[rule]]\ntask = {}\nwhen.nth = 'a'", 3, "rule[0].when.nth", "one of these"),
         ("[[rule]]\ntask = {}\nwhen.probability = 1.5", 3, "rule[0].when.probability", "0 to 1"),
         ("[[rule]]\ntask.running = 10", 2, "rule[0].task.running", "a duration such as"),
-        ("[[rule]]\ntask.running = '10'", 2, "rule[0].task.running", "30m, 90s or 1h15m"),
+        ("[[rule]]\ntask.running = '10'", 2, "rule[0].task.running", "30m, 90s, 1h15m or PT24H"),
         (
             "[[rule]]\n[rule.task.running]\ndistribution = 'uniform'\nmin = '5s'\nmax = '1s'",
             4,
