@@ -319,6 +319,12 @@ pub struct Limits {
     pub views: usize,
     /// Property collectors of one session, beside the one that everybody has.
     pub collectors: usize,
+    /// Objects that the filters and views of one session hold together: each
+    /// filter those that it watches, each view those that a client lists in it,
+    /// and both what their specifications are made of.
+    pub objects: usize,
+    /// The same of all sessions together.
+    pub all_objects: usize,
 }
 
 impl Default for Limits {
@@ -341,6 +347,8 @@ impl Default for Limits {
             filters: 10_000,
             views: 1_000,
             collectors: 100,
+            objects: 4_000_000,
+            all_objects: 20_000_000,
         }
     }
 }

@@ -288,6 +288,14 @@ struct LimitFlags {
     #[arg(long, value_name = "N", default_value_t = default().limits.collectors, value_parser = values::some)]
     max_property_collectors: usize,
 
+    /// Most objects that the filters and views of a session hold together
+    #[arg(long, value_name = "N", default_value_t = default().limits.objects, value_parser = values::some)]
+    max_objects: usize,
+
+    /// Most objects that those of all sessions hold together
+    #[arg(long, value_name = "N", default_value_t = default().limits.all_objects, value_parser = values::some)]
+    max_all_objects: usize,
+
     /// Time for a request's headers to arrive
     #[arg(long, value_name = "DURATION", default_value_t = Span(default().limits.header_time), value_parser = values::some_time)]
     header_timeout: Span,
@@ -464,6 +472,8 @@ impl From<LimitFlags> for Limits {
             filters: flags.max_filters,
             views: flags.max_views,
             collectors: flags.max_property_collectors,
+            objects: flags.max_objects,
+            all_objects: flags.max_all_objects,
             ..Self::default()
         }
     }

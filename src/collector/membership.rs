@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::Source;
+use super::budget::{Exceeded, Share};
 use super::spec::FilterSpec;
 use super::subscriptions::Subscriber;
 use super::traverse::{read, references};
@@ -34,12 +35,99 @@ pub(super) struct Membership {
 }
 
 /// What the walk knows of an object that it reached, whether it exists or not.
-#[derive(Debug, Default)]
+/// There are very many of these: most are reached in one way and lead nowhere.
+#[derive(Debug)]
 struct Node {
-    /// In which ways it is reached, and how often in each.
-    ways: SmallVec<[(u32, u32); 1]>,
-    /// Most objects lead nowhere and are computed from nothing.
-    onward: Option<Box<Onward>>,
+    /// A way in which it is reached, and how often; never, in one that is new.
+    way: Way,
+    /// What most objects do not have.
+    more: Option<Box<More>>,
+}
+
+/// A way in which an object is reached, by the arrival, and how often.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    arrival: u32,
+    count: u32,
+}
+
+/// What the walk knows of an object besides one way to it.
+#[derive(Debug, Default)]
+struct More {
+    /// The other ways, all of them taken at least once.
+    ways: Vec<Way>,
+    onward: Onward,
+}
+
+impl Node {
+    /// An object that is reached by `arrival`, the first time.
+    fn new(arrival: u32) -> Self {
+        Self { way: Way { arrival, count: 0 }, more: None }
+    }
+
+    /// In which ways the object is reached.
+    fn ways(&self) -> impl Iterator<Item = u32> {
+        let others = self.more.iter().flat_map(|more| &more.ways);
+        std::iter::once(&self.way).chain(others).map(|way| way.arrival)
+    }
+
+    /// The object is reached by `arrival` once more; whether that is a new way.
+    fn come(&mut self, arrival: u32) -> bool {
+        let others = self.more.iter_mut().flat_map(|more| &mut more.ways);
+        let mut all = std::iter::once(&mut self.way).chain(others);
+        if let Some(way) = all.find(|way| way.arrival == arrival) {
+            way.count += 1;
+            return way.count == 1;
+        }
+        self.more().ways.push(Way { arrival, count: 1 });
+        true
+    }
+
+    /// The object is reached by `arrival` once less.
+    fn go(&mut self, arrival: u32) -> Gone {
+        let others = self.more.iter_mut().flat_map(|more| &mut more.ways);
+        let mut all = std::iter::once(&mut self.way).chain(others);
+        let Some(way) = all.find(|way| way.arrival == arrival) else { return Gone::Nothing };
+        way.count -= 1;
+        if way.count > 0 {
+            return Gone::Once;
+        }
+        let ways = self.more.as_mut().map(|more| &mut more.ways);
+        if self.way.count > 0 {
+            if let Some(ways) = ways {
+                ways.retain(|way| way.count > 0);
+            }
+            return Gone::Way;
+        }
+        match ways.and_then(Vec::pop) {
+            Some(other) => {
+                self.way = other;
+                Gone::Way
+            }
+            None => Gone::All,
+        }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    fn onward(&mut self) -> Option<&mut Onward> {
+        self.more.as_mut().map(|more| &mut more.onward)
+    }
+}
+
+/// What is left when a way to an object has gone once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// It was not reached in this way.
+    Nothing,
+    /// The same ways.
+    Once,
+    /// Other ways.
+    Way,
+    /// None.
+    All,
 }
 
 /// Where an object leads.
@@ -69,6 +157,12 @@ pub(super) struct Walk<'w, S> {
     /// Objects subscribed to for the first time, which `source` may show as
     /// they were before.
     pub(super) fresh: Vec<MoRef>,
+    /// What the filter holds, and how much of that is not for members.
+    pub(super) share: &'w mut Share,
+    pub(super) apart: usize,
+    /// Whether the walk has stopped because there was no more room: what it
+    /// knows then is not to be used.
+    pub(super) exceeded: Option<Exceeded>,
 }
 
 impl<S: Source> Walk<'_, S> {
@@ -77,12 +171,24 @@ impl<S: Source> Walk<'_, S> {
             self.fresh.push(mo.clone());
         }
     }
+
+    /// Takes room for so many objects, or stops.
+    fn hold(&mut self, members: usize) {
+        if let Err(exceeded) = self.share.hold(self.apart + members) {
+            self.exceeded = Some(exceeded);
+        }
+    }
 }
 
 impl Membership {
     /// Whether `mo`, if it exists, is selected.
     pub(super) fn selects(&self, spec: &FilterSpec, mo: &MoRef) -> bool {
-        self.nodes.get(mo).is_some_and(|node| node.ways.iter().any(|(way, _)| !spec.skips(*way)))
+        self.nodes.get(mo).is_some_and(|node| node.ways().any(|way| !spec.skips(way)))
+    }
+
+    /// How many objects are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() + self.dependents.len()
     }
 
     /// Walks from the roots and forgets what was known before.
@@ -94,6 +200,9 @@ impl Membership {
         self.run(walk, &mut steps);
         for mo in before.nodes.keys().filter(|mo| !self.nodes.contains_key(mo)) {
             (walk.affected)(mo);
+        }
+        if self.nodes.capacity() / 4 > self.nodes.len() {
+            self.nodes.shrink_to_fit();
         }
         let (nodes, dependents) = (&self.nodes, &self.dependents);
         walk.subscriber.retain(|mo| nodes.contains_key(mo) || dependents.contains_key(mo));
@@ -118,7 +227,7 @@ impl Membership {
         (walk.affected)(mo);
         let object = walk.source.get(mo);
         let mut steps = Vec::new();
-        for (index, found) in node.onward.iter_mut().flat_map(|onward| &mut onward.found) {
+        for (index, found) in node.onward().into_iter().flat_map(|onward| &mut onward.found) {
             let Some(traversal) = walk.spec.traversal(*index) else { continue };
             let now = object
                 .as_ref()
@@ -135,7 +244,9 @@ impl Membership {
 
     /// Takes `steps` from the end, and those that follow from them.
     fn run<S: Source>(&mut self, walk: &mut Walk<'_, S>, steps: &mut Vec<Step>) {
-        while let Some(step) = steps.pop() {
+        while walk.exceeded.is_none()
+            && let Some(step) = steps.pop()
+        {
             match step {
                 Step::Come(mo, way) => self.come(walk, &mo, way, steps),
                 Step::Go(mo, way) => self.go(walk, &mo, way, steps),
@@ -152,19 +263,21 @@ impl Membership {
     ) {
         let known = self.nodes.contains_key(mo);
         if !known {
+            walk.hold(self.len() + 1);
+            if walk.exceeded.is_some() {
+                return;
+            }
             walk.subscribe(mo);
         }
-        let node = self.nodes.entry(mo.clone()).or_default();
-        if let Some((_, count)) = node.ways.iter_mut().find(|(other, _)| *other == way) {
-            *count += 1;
+        let node = self.nodes.entry(mo.clone()).or_insert_with(|| Node::new(way));
+        if !node.come(way) {
             return;
         }
-        node.ways.push((way, 1));
         (walk.affected)(mo);
         let mut object = None;
         let start = steps.len();
         for (index, traversal) in walk.spec.applied(way, mo.ty()) {
-            let onward = node.onward.get_or_insert_default();
+            let onward = &mut node.more().onward;
             if onward.found.iter().any(|(other, _)| *other == index) {
                 continue;
             }
@@ -193,38 +306,36 @@ impl Membership {
         steps: &mut Vec<Step>,
     ) {
         let Some(node) = self.nodes.get_mut(mo) else { return };
-        let Some(place) = node.ways.iter().position(|(other, _)| *other == way) else { return };
-        if let Some((_, count)) = node.ways.get_mut(place)
-            && *count > 1
-        {
-            *count -= 1;
-        } else {
-            node.ways.remove(place);
+        let gone = node.go(way);
+        if matches!(gone, Gone::Way | Gone::All) {
             (walk.affected)(mo);
         }
-        if node.ways.is_empty() {
-            let node = self.nodes.remove(mo).unwrap_or_default();
-            if let Some(onward) = node.onward {
-                for (index, found) in &onward.found {
+        if gone == Gone::Nothing {
+            return;
+        }
+        if gone == Gone::All {
+            let more = self.nodes.remove(mo).and_then(|node| node.more);
+            if let Some(more) = more {
+                for (index, found) in &more.onward.found {
                     leave(walk.spec, *index, found.as_ref(), steps);
                 }
-                self.release(walk, mo, &onward.depends);
+                self.release(walk, mo, &more.onward.depends);
             }
             if !self.dependents.contains_key(mo) {
                 walk.subscriber.unsubscribe(mo);
             }
             return;
         }
-        let Some(onward) = &mut node.onward else { return };
+        let ways: SmallVec<[u32; 4]> = node.ways().collect();
+        let Some(onward) = node.onward() else { return };
         // What leads nowhere is in no circle.
-        if node.ways.iter().any(|(way, _)| walk.spec.is_recursive(*way))
+        if ways.iter().any(|way| walk.spec.is_recursive(*way))
             && onward.found.iter().any(|(_, found)| leads_on(found.as_ref()))
         {
             self.doubtful.push(mo.clone());
         }
-        let ways = &node.ways;
         onward.found.retain(|(index, found)| {
-            let applies = ways.iter().any(|(way, _)| walk.spec.selects(*way, *index));
+            let applies = ways.iter().any(|way| walk.spec.selects(*way, *index));
             if !applies {
                 leave(walk.spec, *index, found.as_ref(), steps);
             }
@@ -237,17 +348,21 @@ impl Membership {
         let mut depends = Vec::new();
         walk.source.depends(mo, &mut |other| depends.push(other.clone()));
         let Some(node) = self.nodes.get_mut(mo) else { return };
-        let before = node.onward.as_mut().map(|onward| std::mem::take(&mut onward.depends));
+        let before = node.onward().map(|onward| std::mem::take(&mut onward.depends));
         let before = before.unwrap_or_default();
         if depends.is_empty() && before.is_empty() {
             return;
         }
-        node.onward.get_or_insert_default().depends.clone_from(&depends);
+        node.more().onward.depends.clone_from(&depends);
         if depends == before {
             return;
         }
         let kept: HashSet<&MoRef> = before.iter().collect();
         for other in depends.iter().filter(|other| !kept.contains(other)) {
+            walk.hold(self.len() + 1);
+            if walk.exceeded.is_some() {
+                return;
+            }
             walk.subscribe(other);
             self.dependents.entry(other.clone()).or_default().push(mo.clone());
         }

@@ -22,7 +22,21 @@
 //! - `versions`: where a client can go on from
 //! - `wait`: waiting and cancelling; the collector itself
 //! - `subscriptions`: which filter depends on which object
+//! - `budget`: how much of all this a client may have
+//!
+//! # What a client can make a collector hold
+//!
+//! | what | how much |
+//! | --- | --- |
+//! | members of its filters, with the state in which each was reported | as its [`Budget`] says; a filter over more ends the wait with a fault |
+//! | specifications of filters | count against the same |
+//! | objects that changed and were not asked for | an eighth of those that the filter watches, at least 256; then "anything may have changed" |
+//! | updates that were not fetched | none: a page is computed when it is asked for |
+//! | states before the latest replies, so that a lost one can be repeated | 16 replies, and twice as many objects as are watched, at least 2,000; then versions in between are no longer valid, and at last the old one |
+//! | unfinished retrievals | 64, and 200,000 names together; the oldest are given up |
+//! | calls that wait | one at work, the others stand in line; each is a request of a connection, and those are counted |
 
+mod budget;
 mod membership;
 mod page;
 mod property;
@@ -34,6 +48,7 @@ mod updates;
 mod versions;
 mod wait;
 
+pub use budget::{Budget, Exceeded, Share, weight};
 pub use retrieve::{Request, fetch};
 pub use spec::FilterSpec;
 pub use subscriptions::{Subscriptions, Watch};

@@ -227,12 +227,19 @@ impl Subscriber {
         for mo in &gone {
             self.unsubscribe(mo);
         }
+        if self.objects.capacity() / 4 > self.objects.len() {
+            self.objects.shrink_to_fit();
+        }
     }
 
     /// What changed since the last call.
     pub(super) fn take(&mut self) -> Changed {
         let mut dirty = lock(&self.inner.dirty);
-        dirty.known.clear();
+        if dirty.known.capacity() > 2 * FEW {
+            dirty.known = HashSet::default();
+        } else {
+            dirty.known.clear();
+        }
         let order = std::mem::take(&mut dirty.order);
         if std::mem::take(&mut dirty.all) { Changed::Anything } else { Changed::These(order) }
     }

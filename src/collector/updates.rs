@@ -7,9 +7,11 @@
 //! nothing is computed ahead of the client.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+
+use triomphe::ThinArc;
 
 use super::Source;
+use super::budget::{Exceeded, Share, weight};
 use super::membership::{Membership, Walk};
 use super::property::{Plans, Property, Reading};
 use super::retrieve::missing_set;
@@ -29,7 +31,7 @@ pub(super) struct Reported {
     object: Properties,
     /// The properties that the caller was not allowed to read, by their place
     /// in the plan; mostly none.
-    withheld: Option<Arc<[u32]>>,
+    withheld: Option<ThinArc<(), u32>>,
 }
 
 /// What a report replaced, so that the state before it can be told again.
@@ -64,13 +66,21 @@ impl Replaced {
 
     /// The entries, and none left.
     pub(super) fn take(&mut self) -> Vec<Undo> {
-        self.known.clear();
-        std::mem::take(&mut self.list)
+        self.known = HashSet::default();
+        let mut list = std::mem::take(&mut self.list);
+        list.shrink_to_fit();
+        list
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
     }
 
     /// Forgets a filter's entries.
     pub(super) fn forget(&mut self, filter: u64) {
         self.list.retain(|undo| undo.filter != filter);
+        self.known.retain(|(number, _)| *number != filter);
     }
 }
 
@@ -91,6 +101,10 @@ pub(super) struct Filter {
     /// older version; an object is here until it is told of.
     base: HashMap<MoRef, Option<Reported>, Hasher>,
     missing: Missing,
+    /// What all of this counts.
+    share: Share,
+    /// What the specification counts.
+    weight: usize,
 }
 
 /// Roots that did not exist when the filter was first used.
@@ -128,20 +142,28 @@ impl Queue {
     fn pop(&mut self) -> Option<MoRef> {
         let mo = self.order.pop_front()?;
         self.known.remove(&mo);
+        if self.order.is_empty() {
+            // The first look at much made it large.
+            *self = Self::default();
+        }
         Some(mo)
     }
 }
 
 impl Filter {
-    /// A filter that has not looked at anything yet.
+    /// A filter that has not looked at anything yet; what it will hold counts
+    /// in `share`.
     pub(super) fn new(
         mo: MoRef,
         number: u64,
         spec: FilterSpec,
         partial: bool,
         subscriber: Subscriber,
-    ) -> Self {
-        Self {
+        mut share: Share,
+    ) -> Result<Self, Exceeded> {
+        let weight = weight(spec.value());
+        share.hold(weight)?;
+        Ok(Self {
             mo,
             number,
             spec,
@@ -154,7 +176,9 @@ impl Filter {
             reported: HashMap::default(),
             base: HashMap::default(),
             missing: Missing { due: true, ..Missing::default() },
-        }
+            share,
+            weight,
+        })
     }
 
     /// Whether the next look, perhaps one from the start, may be at very much.
@@ -213,27 +237,39 @@ impl Filter {
 
     /// Brings the membership up to date and queues what may have to be told.
     /// `source` is replaced by a newer one where the filter came to depend on
-    /// objects while they changed.
+    /// objects while they changed. A filter that has become too large forgets
+    /// everything and is to be begun anew.
     pub(super) fn refresh<S: Source>(
         &mut self,
         changed: &Changed,
         source: &mut S,
         newer: &impl Fn() -> S,
-    ) {
-        let queue = &mut self.queue;
-        let mut fresh = {
-            let mut walk = Walk {
-                spec: &self.spec,
-                source,
-                subscriber: &mut self.subscriber,
-                affected: &mut |mo| queue.push(mo),
-                fresh: Vec::new(),
-            };
-            match changed {
-                Changed::These(objects) if self.started => self.members.changed(&mut walk, objects),
-                Changed::These(_) | Changed::Anything => self.members.start(&mut walk),
+    ) -> Result<(), Exceeded> {
+        self.follow(changed, source, newer).inspect_err(|_| self.give_up())
+    }
+
+    fn give_up(&mut self) {
+        self.members = Membership::default();
+        self.subscriber.retain(|_| false);
+        self.queue = Queue::default();
+        self.reported = HashMap::default();
+        self.base = HashMap::default();
+        self.started = false;
+        // Less can always be held.
+        let _ = self.share.hold(self.weight);
+    }
+
+    fn follow<S: Source>(
+        &mut self,
+        changed: &Changed,
+        source: &mut S,
+        newer: &impl Fn() -> S,
+    ) -> Result<(), Exceeded> {
+        let mut fresh = match changed {
+            Changed::These(objects) if self.started => {
+                self.walk(source, |members, walk| members.changed(walk, objects))?
             }
-            walk.fresh
+            Changed::These(_) | Changed::Anything => self.walk(source, Membership::start)?,
         };
         while !fresh.is_empty() {
             let next = newer();
@@ -241,16 +277,11 @@ impl Filter {
                 break;
             }
             *source = next;
-            let mut walk = Walk {
-                spec: &self.spec,
-                source,
-                subscriber: &mut self.subscriber,
-                affected: &mut |mo| queue.push(mo),
-                fresh: Vec::new(),
-            };
-            self.members.changed(&mut walk, &fresh);
-            fresh = walk.fresh;
+            fresh = self.walk(source, |members, walk| members.changed(walk, &fresh))?;
         }
+        // What is not told yet is held besides, and what has gone meanwhile.
+        let held = self.members.len().max(self.queue.order.len()).max(self.reported.len());
+        self.share.hold(self.weight + held)?;
         if !self.started {
             self.started = true;
             if self.spec.reports_missing() {
@@ -259,6 +290,33 @@ impl Filter {
                     roots.filter(|mo| source.get(mo).is_none()).cloned().collect();
             }
         }
+        Ok(())
+    }
+
+    /// Walks; gives the objects that were subscribed to for the first time.
+    fn walk<S: Source>(
+        &mut self,
+        source: &S,
+        walk: impl FnOnce(&mut Membership, &mut Walk<'_, S>),
+    ) -> Result<Vec<MoRef>, Exceeded> {
+        let queue = &mut self.queue;
+        let mut state = Walk {
+            spec: &self.spec,
+            source,
+            subscriber: &mut self.subscriber,
+            affected: &mut |mo| queue.push(mo),
+            fresh: Vec::new(),
+            share: &mut self.share,
+            apart: self.weight,
+            exceeded: None,
+        };
+        walk(&mut self.members, &mut state);
+        state.exceeded.map_or(Ok(state.fresh), Err)
+    }
+
+    /// How many objects the filter watches.
+    pub(super) fn watched(&self) -> usize {
+        self.members.len()
     }
 
     /// Tells up to `max` objects' updates, as a `PropertyFilterUpdate`, which
@@ -366,7 +424,8 @@ impl Filter {
                 }
             }
         }
-        let withheld = Some(withheld).filter(|list| !list.is_empty()).map(Arc::from);
+        let withheld = Some(withheld).filter(|list| !list.is_empty());
+        let withheld = withheld.map(|list| ThinArc::from_header_and_slice((), &list));
         if plan.is_nested() {
             let mut told = HashSet::new();
             changes.retain(|change: &Change| told.insert(change.path.clone()));
@@ -382,7 +441,7 @@ impl Filter {
 
 impl Reported {
     fn withholds(&self, place: u32) -> bool {
-        self.withheld.as_ref().is_some_and(|list| list.contains(&place))
+        self.withheld.as_ref().is_some_and(|list| list.slice.contains(&place))
     }
 
     fn same(&self, other: &Self) -> bool {

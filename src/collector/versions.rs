@@ -7,15 +7,20 @@
 //! page by page, each page has a version of its own, `3_1`, `3_2`, …, which is
 //! good for one call; the last page has the next number.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::updates::{Base, Replaced, Undo};
 use crate::fault::Fault;
 use crate::schema::ty;
+use crate::value::MoRef;
 
 /// How many replies can be made from one and the same version before versions
 /// in between are given up.
 const STEPS: usize = 16;
+
+/// How much they may have replaced together before the same is done, however
+/// little is watched.
+const FEW: usize = 1_000;
 
 /// What the replies of one collector were.
 #[derive(Debug, Default)]
@@ -37,6 +42,19 @@ struct Step {
     undo: Vec<Undo>,
 }
 
+impl Step {
+    /// Becomes one with the step before: the version in between is no more.
+    fn follow(&mut self, first: Self) {
+        let mut undo = first.undo;
+        let known: HashSet<(u64, &MoRef)> = undo.iter().map(|it| (it.filter, &it.object)).collect();
+        let own = std::mem::take(&mut self.undo).into_iter();
+        let new: Vec<Undo> =
+            own.filter(|undo| !known.contains(&(undo.filter, &undo.object))).collect();
+        undo.extend(new);
+        self.undo = undo;
+    }
+}
+
 /// A reply of which some pages are sent.
 #[derive(Debug)]
 struct Unfinished {
@@ -55,12 +73,16 @@ pub(super) enum From {
 
 impl Versions {
     /// What `version` stands for in a call that takes pages or does not. A call
-    /// with any other version gives up a reply that is not complete.
-    pub(super) fn enter(&mut self, version: &str, takes_pages: bool) -> Result<From, Fault> {
+    /// with any other version gives up a reply that is not complete. Who never
+    /// completes one, while more than twice the `watched` objects go by, has to
+    /// start over.
+    pub(super) fn enter(
+        &mut self,
+        version: &str,
+        takes_pages: bool,
+        watched: usize,
+    ) -> Result<From, Fault> {
         let pages = self.pages.take();
-        if version.is_empty() {
-            return Ok(From::Base(Base::Nothing));
-        }
         if let Some(pages) = pages
             && takes_pages
             && version == page_version(self.current, pages.page)
@@ -69,14 +91,27 @@ impl Versions {
             self.pages = Some(pages);
             return Ok(From::Page(base));
         }
+        if self.open.len() > 2 * FEW.max(watched) {
+            drop(self.open.take());
+            self.steps.clear();
+            self.oldest = self.current + 1;
+        }
+        if version.is_empty() {
+            return Ok(From::Base(Base::Nothing));
+        }
         // A number is written in one way only, and nothing is valid before the first.
         version
             .parse::<u64>()
             .ok()
             .filter(|number| number.to_string() == version)
-            .filter(|number| *number > 0 && (self.oldest..=self.current).contains(number))
+            .filter(|number| *number > 0 && self.is_known(*number))
             .map(|number| From::Base(Base::Version(number)))
             .ok_or_else(invalid)
+    }
+
+    fn is_known(&self, version: u64) -> bool {
+        let known = version == self.oldest || self.steps.iter().any(|it| it.version == version);
+        known && version <= self.current
     }
 
     /// The version that the reply in the making will complete.
@@ -106,8 +141,10 @@ impl Versions {
         page_version(self.current, page)
     }
 
-    /// Gives a reply made from `base`, or its last page, its version.
-    pub(super) fn complete(&mut self, base: Base) -> String {
+    /// Gives a reply made from `base`, or its last page, its version. So that
+    /// `base` stays valid, the state of up to twice the `watched` objects is
+    /// remembered.
+    pub(super) fn complete(&mut self, base: Base, watched: usize) -> String {
         self.pages = None;
         let before = self.current;
         self.current += 1;
@@ -117,14 +154,27 @@ impl Versions {
             Base::Nothing => before.max(1),
             Base::Version(version) => version.min(before),
         };
-        while self
-            .steps
-            .front()
-            .is_some_and(|step| step.version <= self.oldest || self.steps.len() > STEPS)
+        while self.steps.front().is_some_and(|step| step.version <= self.oldest) {
+            self.steps.pop_front();
+        }
+        let mut replaced = self.steps.iter().map(|step| step.undo.len()).sum::<usize>();
+        while (self.steps.len() > STEPS || replaced > FEW.max(watched))
+            && let Some(first) = self.steps.pop_front()
         {
-            if let Some(step) = self.steps.pop_front() {
-                self.oldest = self.oldest.max(step.version);
-            }
+            let Some(second) = self.steps.front_mut() else {
+                self.steps.push_front(first);
+                break;
+            };
+            replaced -= first.undo.len() + second.undo.len();
+            second.follow(first);
+            replaced += second.undo.len();
+        }
+        // What came and went since the oldest version adds up as well.
+        while replaced > 2 * FEW.max(watched)
+            && let Some(step) = self.steps.pop_front()
+        {
+            replaced -= step.undo.len();
+            self.oldest = step.version;
         }
         self.current.to_string()
     }

@@ -12,6 +12,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Notify, watch};
 
 use super::Source;
+use super::budget::{Budget, Exceeded};
 use super::page::{Pages, Retrieval};
 use super::retrieve::Request;
 use super::spec::FilterSpec;
@@ -42,6 +43,7 @@ impl Default for Limits {
 pub struct Collector {
     index: Arc<Subscriptions>,
     limits: Limits,
+    budget: Arc<Budget>,
     state: Mutex<State>,
     pages: Mutex<Pages>,
     /// Held by the call that waits or computes; others stand in line.
@@ -111,11 +113,18 @@ fn at_least_one(number: i64, argument: &str) -> Result<usize, Fault> {
 }
 
 impl Collector {
-    /// A collector without filters, whose filters subscribe in `index`.
+    /// A collector without filters, whose filters subscribe in `index` and may
+    /// hold anything.
     pub fn new(index: Arc<Subscriptions>, limits: Limits) -> Self {
+        Self::within(index, limits, Budget::new(usize::MAX))
+    }
+
+    /// A collector whose filters count against `budget`.
+    pub fn within(index: Arc<Subscriptions>, limits: Limits, budget: Arc<Budget>) -> Self {
         Self {
             index,
             limits,
+            budget,
             state: Mutex::default(),
             pages: Mutex::default(),
             turn: tokio::sync::Mutex::new(()),
@@ -145,9 +154,11 @@ impl Collector {
             return Err(Fault::not_found(gone));
         }
         let mut state = self.state();
-        state.last_filter += 1;
+        let number = state.last_filter + 1;
         let subscriber = self.index.subscriber(Arc::clone(&self.wake));
-        let filter = Filter::new(mo, state.last_filter, spec, partial, subscriber);
+        let share = self.budget.share();
+        let filter = Filter::new(mo, number, spec, partial, subscriber, share)?;
+        state.last_filter = number;
         state.filters.push(filter);
         drop(state);
         self.wake.notify_one();
@@ -278,7 +289,7 @@ impl Collector {
             Some(from) => *from,
             None => *entered.insert(state.enter(wait)?),
         };
-        Ok(state.updates(from, wait.page.unwrap_or(usize::MAX), source))
+        Ok(state.updates(from, wait.page.unwrap_or(usize::MAX), source)?)
     }
 
     /// Ends the calls that are waiting.
@@ -318,8 +329,13 @@ impl State {
         self.filters.iter().any(|filter| filter.may_be_large(anew))
     }
 
+    /// How many objects the filters watch together.
+    fn watched(&self) -> usize {
+        self.filters.iter().map(Filter::watched).sum()
+    }
+
     fn enter(&mut self, wait: &Wait) -> Result<From, Fault> {
-        let from = self.versions.enter(&wait.version, wait.page.is_some())?;
+        let from = self.versions.enter(&wait.version, wait.page.is_some(), self.watched())?;
         if let From::Base(base) = from {
             for filter in &mut self.filters {
                 filter.begin(base, self.versions.since(base));
@@ -334,7 +350,7 @@ impl State {
         from: From,
         max: usize,
         newer: &impl Fn() -> S,
-    ) -> Option<Object> {
+    ) -> Result<Option<Object>, Exceeded> {
         let mut source;
         let base = match from {
             // The rest of what was found when the first page was made.
@@ -348,7 +364,7 @@ impl State {
                     self.filters.iter_mut().map(Filter::take_changed).collect();
                 source = newer();
                 for (filter, changed) in self.filters.iter_mut().zip(&changed) {
-                    filter.refresh(changed, &mut source, newer);
+                    filter.refresh(changed, &mut source, newer)?;
                 }
                 base
             }
@@ -369,15 +385,19 @@ impl State {
         }
         let page = matches!(from, From::Page(_));
         if updates.is_empty() && !page {
-            return None;
+            return Ok(None);
         }
-        let version =
-            if truncated { self.versions.page(base) } else { self.versions.complete(base) };
-        Some(object!(UpdateSet {
+        let version = if truncated {
+            self.versions.page(base)
+        } else {
+            let watched = self.watched();
+            self.versions.complete(base, watched)
+        };
+        Ok(Some(object!(UpdateSet {
             version: version,
             filterSet: updates,
             truncated: truncated.then_some(true),
-        }))
+        })))
     }
 }
 

@@ -45,6 +45,13 @@ fn fetch_property(service: &Service, call: &Call) -> Answer {
 /// A collector in its session.
 struct SessionCollector(Collector);
 
+impl SessionCollector {
+    fn new(service: &Service, session: &Session) -> Self {
+        let index = service.subscriptions().clone();
+        Self(Collector::within(index, Limits::default(), session.budget().clone()))
+    }
+}
+
 impl SessionObject for SessionCollector {
     fn properties(&self, _: &Snapshot) -> Object {
         object!(PropertyCollector { filter: self.0.filters() })
@@ -108,10 +115,7 @@ pub(super) fn give(
 /// The caller's collector that the call is for.
 fn collector(service: &Service, call: &Call) -> Result<Arc<SessionCollector>, Fault> {
     let session = call.session()?;
-    let make = || {
-        let collector = Collector::new(service.subscriptions().clone(), Limits::default());
-        Arc::new(SessionCollector(collector))
-    };
+    let make = || Arc::new(SessionCollector::new(service, session));
     if service.engine().snapshot().exists(&call.this) {
         session.object_or_add(&call.this, make)
     } else {
@@ -191,9 +195,8 @@ fn destroy_filter(service: &Service, call: &Call) -> Answer {
 fn create_collector(service: &Service, call: &Call) -> Answer {
     let session = call.session()?;
     let mo = session_moref(service, session, ty::PropertyCollector);
-    let collector = Collector::new(service.subscriptions().clone(), Limits::default());
     let limit = service.config().limits.collectors;
-    let collector = Arc::new(SessionCollector(collector));
+    let collector = Arc::new(SessionCollector::new(service, session));
     give(session, &mo, collector, (ty::PropertyCollector, limit))?;
     Ok(Some(mo.into()))
 }

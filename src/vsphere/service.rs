@@ -25,7 +25,7 @@ use super::session_manager::Tickets;
 use super::task::TaskProjection;
 use super::view::ContainerViews;
 use super::{METHODS, model};
-use crate::collector::Subscriptions;
+use crate::collector::{Budget, Subscriptions};
 use crate::config::{ClockMode, Config};
 use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Tx, Weight};
 use crate::event;
@@ -84,6 +84,8 @@ pub struct Service {
     tickets: Tickets,
     views: ContainerViews,
     large_calls: LargeCalls,
+    /// What the objects of all sessions count against.
+    budget: Arc<Budget>,
     dispatch: Dispatch,
     catalog: Arc<Catalog>,
     delays: Delays,
@@ -170,6 +172,7 @@ impl Service {
             tickets: Tickets::default(),
             views: ContainerViews::default(),
             large_calls: LargeCalls::new(config.limits.replies),
+            budget: Budget::new(config.limits.all_objects),
             dispatch,
             catalog,
             delays,
@@ -325,9 +328,19 @@ impl Service {
         Some(session)
     }
 
+    /// What the objects of one more session count against.
+    pub(super) fn session_budget(&self) -> Arc<Budget> {
+        Budget::within(self.config.limits.objects, &self.budget)
+    }
+
+    /// How many objects the filters and views of all sessions hold.
+    pub fn held_objects(&self) -> usize {
+        self.budget.held()
+    }
+
     /// Begins a session.
     pub(super) fn begin_session(&self, login: NewSession) -> Result<Arc<Session>, Fault> {
-        let session = Arc::new(Session::new(login));
+        let session = Arc::new(Session::new(login, self.session_budget()));
         if !self.sessions.add(session.clone(), self.config.limits.sessions) {
             tracing::warn!(limit = self.config.limits.sessions, "too many sessions: no login");
             return Err(Fault::unavailable());

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::authorization::Access;
+use crate::collector::Budget;
 use crate::ids::Ids;
 use crate::inventory::Snapshot;
 use crate::object;
@@ -68,6 +69,7 @@ pub struct Session {
     idle_limit: Option<Duration>,
     locale: Mutex<Str>,
     objects: Mutex<Objects>,
+    budget: Arc<Budget>,
 }
 
 /// What a session has, by name, and how many of each type.
@@ -124,8 +126,8 @@ pub struct NewSession {
 }
 
 impl Session {
-    /// Begins a session.
-    pub fn new(login: NewSession) -> Self {
+    /// Begins a session, whose filters and views count against `budget`.
+    pub fn new(login: NewSession, budget: Arc<Budget>) -> Self {
         Self {
             key: login.key,
             token: login.token,
@@ -143,7 +145,13 @@ impl Session {
             idle_limit: login.idle_limit,
             locale: Mutex::new(login.locale),
             objects: Mutex::default(),
+            budget,
         }
+    }
+
+    /// What the session's objects count against.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// Notes that a call arrived.

@@ -52,6 +52,23 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kb| kb * 1024)
     }
+
+    /// How long the server has kept processors busy; in hundredths of a second,
+    /// as Linux counts.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        // What stands in brackets may hold spaces.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+        Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
+
+    /// How many files and connections the server has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.map_or(0, Iterator::count)
+    }
 }
 
 impl Drop for Server {
@@ -85,15 +102,7 @@ impl Client {
 
     /// The request as it goes over the wire.
     pub(crate) fn request(&self, body: &str) -> Vec<u8> {
-        let text = format!("{OPEN}{body}{CLOSE}");
-        let (address, cookie) = (&self.address, &self.cookie);
-        format!(
-            "POST /sdk HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/xml\r\n\
-             SOAPAction: \"urn:vim25/8.0.3.0\"\r\nCookie: {cookie}\r\n\
-             Content-Length: {}\r\n\r\n{text}",
-            text.len()
-        )
-        .into_bytes()
+        request(&self.address, &self.cookie, body)
     }
 
     pub(crate) fn call(&mut self, body: &str) -> String {
@@ -130,15 +139,27 @@ impl Client {
     }
 }
 
+/// A request as it goes over the wire.
+pub(crate) fn request(address: &str, cookie: &str, body: &str) -> Vec<u8> {
+    let text = format!("{OPEN}{body}{CLOSE}");
+    format!(
+        "POST /sdk HTTP/1.1\r\nHost: {address}\r\nContent-Type: text/xml\r\n\
+         SOAPAction: \"urn:vim25/8.0.3.0\"\r\nCookie: {cookie}\r\n\
+         Content-Length: {}\r\n\r\n{text}",
+        text.len()
+    )
+    .into_bytes()
+}
+
 /// Where a reply ends.
 #[derive(Clone, Copy)]
-enum End {
+pub(crate) enum End {
     At(usize),
     LastChunk,
 }
 
 impl End {
-    fn is_whole(self, reply: &[u8]) -> bool {
+    pub(crate) fn is_whole(self, reply: &[u8]) -> bool {
         match self {
             Self::At(end) => reply.len() >= end,
             Self::LastChunk => reply.ends_with(b"\r\n0\r\n\r\n"),
@@ -146,7 +167,8 @@ impl End {
     }
 }
 
-fn body_end(reply: &[u8]) -> Option<End> {
+/// Where a reply ends of which so much has come.
+pub(crate) fn body_end(reply: &[u8]) -> Option<End> {
     let head = reply.windows(4).position(|window| window == b"\r\n\r\n")?;
     let headers = String::from_utf8_lossy(&reply[..head]).to_ascii_lowercase();
     let length = headers.lines().find_map(|line| line.strip_prefix("content-length:"));
@@ -163,7 +185,7 @@ const OPEN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
 const CLOSE: &str = "</soapenv:Body></soapenv:Envelope>";
 const CONTENT: &str = "<RetrieveServiceContent xmlns=\"urn:vim25\">\
     <_this type=\"ServiceInstance\">ServiceInstance</_this></RetrieveServiceContent>";
-const LOGIN: &str = "<Login xmlns=\"urn:vim25\"><_this type=\"SessionManager\">SessionManager\
+pub(crate) const LOGIN: &str = "<Login xmlns=\"urn:vim25\"><_this type=\"SessionManager\">SessionManager\
     </_this><userName>user</userName><password>pass</password></Login>";
 pub(crate) const TIME_NOW: &str = "<CurrentTime xmlns=\"urn:vim25\">\
     <_this type=\"ServiceInstance\">ServiceInstance</_this></CurrentTime>";

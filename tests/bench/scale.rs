@@ -2,7 +2,8 @@
 //!
 //! Starts vimsim with 100,000 machines and with a million and measures the
 //! start, the memory, and what a client waits for a change, a search, a page of
-//! a view, and for a cancel while others read everything. Parts can be picked:
+//! a view, and for a cancel while others read everything; then what 10,000
+//! sessions cost, half of which wait. Parts can be picked:
 //! `cargo bench --bench scale -- memory`.
 
 #![allow(
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+mod crowd;
 mod driver;
 
 use driver::{Client, Server, between, retrieve, view};
@@ -272,7 +274,8 @@ type Part = (&'static str, fn(&Path));
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_vimsim"));
-    let parts: [Part; 3] = [("memory", memory), ("large", large), ("fair", fair)];
+    let parts: [Part; 4] =
+        [("memory", memory), ("large", large), ("fair", fair), ("crowd", crowd::crowd)];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             part(&program);

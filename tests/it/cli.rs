@@ -96,6 +96,8 @@ const VALUES: &[(&str, &str, Check)] = &[
     ("max-filters", "7", |c| c.limits.filters == 7),
     ("max-views", "7", |c| c.limits.views == 7),
     ("max-property-collectors", "7", |c| c.limits.collectors == 7),
+    ("max-objects", "7", |c| c.limits.objects == 7),
+    ("max-all-objects", "7", |c| c.limits.all_objects == 7),
     ("header-timeout", "7s", |c| c.limits.header_time == Duration::from_secs(7)),
     ("body-timeout", "700ms", |c| c.limits.body_time == Duration::from_millis(700)),
     ("idle-timeout", "2h", |c| c.limits.idle_time == Duration::from_secs(7200)),

@@ -1,5 +1,6 @@
 //! The property collector over a small inventory, without any protocol.
 
+mod bounds;
 mod client;
 mod cost;
 mod racing;

@@ -27,6 +27,7 @@ use super::dispatch::Answer;
 use super::property_collector::session_moref;
 use super::service::Service;
 use super::session::SessionObject;
+use crate::collector::{Share, weight};
 use crate::fault::Fault;
 use crate::inventory::Snapshot;
 use crate::schema::Type;
@@ -92,6 +93,8 @@ pub(super) struct Collector<H: History> {
     /// The object that is touched whenever the history has changed.
     signal: MoRef,
     view: Mutex<View<H>>,
+    /// What the filter counts, once a session has the collector.
+    share: Option<Share>,
 }
 
 /// Where a collector is.
@@ -113,7 +116,7 @@ impl<H: History> Collector<H> {
     ) -> Self {
         let mut page = LatestPage::new(size.unwrap_or(PAGE));
         page.look(&history, state);
-        Self { history, filter, signal, view: Mutex::new(View { position: 0, page }) }
+        Self { history, filter, signal, view: Mutex::new(View { position: 0, page }), share: None }
     }
 
     fn read_next(&self, state: &Snapshot, max: usize) -> Vec<H::Entry> {
@@ -183,9 +186,12 @@ pub(super) fn add<H: History>(
     service: &Service,
     call: &Call,
     limit: usize,
-    collector: Collector<H>,
+    mut collector: Collector<H>,
 ) -> Answer {
     let session = call.session()?;
+    let mut share = session.budget().share();
+    share.hold(weight(&collector.filter))?;
+    collector.share = Some(share);
     let mo = session_moref(service, session, H::COLLECTOR);
     if !session.add_limited(mo.clone(), Arc::new(collector), H::COLLECTOR, limit) {
         return Err(Fault::invalid_state());

@@ -301,7 +301,7 @@ fn reason(info: &Object) -> Reason {
 /// A session for one run, which nobody else knows.
 fn session(service: &Service, state: &Snapshot, info: &Object) -> Session {
     let user = user(info);
-    Session::new(NewSession {
+    let login = NewSession {
         key: Str::from(service.ids().session_key()),
         token: Str::new(),
         full_name: service.authorization().full_name(&user),
@@ -312,5 +312,6 @@ fn session(service: &Service, state: &Snapshot, info: &Object) -> Session {
         extension: extension_manager::find(state, &user).is_some(),
         user_name: user,
         idle_limit: None,
-    })
+    };
+    Session::new(login, service.session_budget())
 }

@@ -24,6 +24,7 @@ use super::dispatch::{Answer, Entry, Handler};
 use super::property_collector::{give, session_moref};
 use super::service::Service;
 use super::session::{Session, SessionObject};
+use crate::collector::Share;
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::path;
@@ -80,17 +81,25 @@ fn create_list_view(service: &Service, call: &Call) -> Answer {
     if let Some(gone) = listed.iter().find(|mo| !exists(service, call, mo)) {
         return Err(Fault::not_found(gone));
     }
-    add(service, call, ty::ListView, ListView::new(listed))
+    let view = ListView::new(listed, share(call)?)?;
+    add(service, call, ty::ListView, view)
 }
 
 fn create_list_from_view(service: &Service, call: &Call) -> Answer {
     let listed = members(service, call, arg!(CreateListViewFromView.view))?;
-    add(service, call, ty::ListView, ListView::new(listed))
+    let view = ListView::new(listed, share(call)?)?;
+    add(service, call, ty::ListView, view)
 }
 
 fn create_inventory_view(service: &Service, call: &Call) -> Answer {
     let root = service.content().root_folder.clone();
-    add(service, call, ty::InventoryView, InventoryView::new(root))
+    let view = InventoryView::new(root, share(call)?);
+    add(service, call, ty::InventoryView, view)
+}
+
+/// What a new view counts against.
+fn share(call: &Call) -> Result<Share, Fault> {
+    Ok(call.session()?.budget().share())
 }
 
 fn add(service: &Service, call: &Call, ty: Type, view: impl SessionObject) -> Answer {
@@ -118,7 +127,7 @@ fn destroy(service: &Service, call: &Call) -> Answer {
 fn modify_list(service: &Service, call: &Call) -> Answer {
     let view: Arc<ListView> = view(call, &call.this)?;
     let (add, missing) = resolve(service, call, arg!(ModifyListView.add));
-    view.modify(add, &refs(call, arg!(ModifyListView.remove)));
+    view.modify(add, &refs(call, arg!(ModifyListView.remove)))?;
     service.touch(&call.this);
     unresolved(missing)
 }
@@ -126,14 +135,14 @@ fn modify_list(service: &Service, call: &Call) -> Answer {
 fn reset_list(service: &Service, call: &Call) -> Answer {
     let view: Arc<ListView> = view(call, &call.this)?;
     let (listed, missing) = resolve(service, call, arg!(ResetListView.obj));
-    view.reset(listed);
+    view.reset(listed)?;
     service.touch(&call.this);
     unresolved(missing)
 }
 
 fn reset_list_from_view(service: &Service, call: &Call) -> Answer {
     let view: Arc<ListView> = view(call, &call.this)?;
-    view.reset(members(service, call, arg!(ResetListViewFromView.view))?);
+    view.reset(members(service, call, arg!(ResetListViewFromView.view))?)?;
     service.touch(&call.this);
     Ok(None)
 }
@@ -141,7 +150,7 @@ fn reset_list_from_view(service: &Service, call: &Call) -> Answer {
 fn open_folder(service: &Service, call: &Call) -> Answer {
     let view: Arc<InventoryView> = view(call, &call.this)?;
     let (folders, missing) = resolve(service, call, arg!(OpenInventoryViewFolder.entity));
-    view.open(&folders);
+    view.open(&folders)?;
     service.touch(&call.this);
     unresolved(missing)
 }
