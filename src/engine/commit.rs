@@ -49,6 +49,12 @@ pub trait Projection: Send + Sync {
         None
     }
 
+    /// A change is complete but for what shows of its tasks: the place to see
+    /// what it touched, and to add what follows from that.
+    fn watch(&self, tx: &mut Tx<'_>) {
+        let _ = tx;
+    }
+
     /// Events were posted or forgotten.
     fn on_events(&self, tx: &mut Transaction) {
         let _ = tx;
@@ -170,6 +176,7 @@ impl Core {
             let mut tx = Tx::new(transaction, tables, now, &self.ids, &*self.projection);
             let result = change(&mut tx)?;
             self.direct(&mut tx);
+            self.projection.watch(&mut tx);
             self.project(&mut tx);
             self.keep_events(&mut tx);
             self.publish(tx);

@@ -205,6 +205,22 @@ impl<'a> Tx<'a> {
         self.tables.events.push(draft, key, self.tables.time)
     }
 
+    /// Says that something has happened that nobody did, whoever makes this
+    /// change: it begins a chain of its own.
+    pub fn post_apart(&mut self, mut draft: EventDraft) -> Arc<EventRecord> {
+        let key = self.next_event_key();
+        draft.chain = draft.chain.or(Some(key));
+        draft.user = Some(Str::new());
+        self.tables.events.push(draft, key, self.tables.time)
+    }
+
+    /// The events of this change, oldest first.
+    pub fn posted(&self) -> impl Iterator<Item = &Arc<EventRecord>> {
+        let before = self.inventory.companion::<Tables>().map_or(0, |before| before.event_key);
+        let log = &self.tables.events;
+        log.range(log.partition_point(|event| event.key <= before)..log.len())
+    }
+
     /// The next event of this change begins a chain of its own.
     pub fn end_chain(&mut self) {
         self.chain = None;

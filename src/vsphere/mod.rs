@@ -4,6 +4,7 @@
 //! nothing else of this layer. Each managed object type has a file (or a
 //! folder) with a table of its methods; [`dispatch`] joins the tables.
 
+mod action;
 mod alarm;
 pub mod authorization;
 pub mod call;

@@ -306,7 +306,27 @@ fn value(state: &Snapshot, entity: &MoRef, counter: &Counter, at: DateTime, inte
 
 /// What a number swings around.
 fn middle(state: &Snapshot, entity: &MoRef, counter: &Counter, interval: i64) -> i64 {
-    let number = |path| state.at(entity, path).and_then(Value::as_i64).unwrap_or_default();
+    match (counter.group, counter.name) {
+        ("cpu", "ready") => 35 * interval / REAL_TIME,
+        ("net", _) => 12,
+        ("disk", _) => 40,
+        (group, name) => {
+            let level = level(state, entity, group, name).unwrap_or_default();
+            if name == "usage" { level.min(8_000) } else { level }
+        }
+    }
+}
+
+/// What a counter says now, if that follows from what is kept of the entity.
+pub(super) fn level(
+    state: &(impl Read + ?Sized),
+    entity: &MoRef,
+    group: &str,
+    name: &str,
+) -> Option<i64> {
+    // Not by reference: of what nobody has changed, nothing is made and kept.
+    let of_object = |mo: &MoRef, path| state.properties(mo)?.value(path)?.as_i64();
+    let number = |path| of_object(entity, path).unwrap_or_default();
     let of = entity.ty();
     // In MHz, MHz, MB and MB.
     let (cpu, most_cpu, memory, most_memory) = if of.is_a(ty::VirtualMachine) {
@@ -327,7 +347,7 @@ fn middle(state: &Snapshot, entity: &MoRef, counter: &Counter, interval: i64) ->
     } else if of.is_a(ty::ClusterComputeResource) {
         let hosts = state.morefs(entity, path!(ComputeResource, "host"));
         let sum =
-            |path| -> i64 { hosts.iter().filter_map(|host| state.at(host, path)?.as_i64()).sum() };
+            |path| -> i64 { hosts.iter().filter_map(|host| of_object(host, path)).sum() };
         (
             sum(path!(HostSystem, "summary.quickStats.overallCpuUsage")),
             number(path!(ComputeResource, "summary.totalCpu")),
@@ -342,17 +362,13 @@ fn middle(state: &Snapshot, entity: &MoRef, counter: &Counter, interval: i64) ->
             0,
         )
     };
-    let share =
-        |part: i64, whole: i64| if whole > 0 { (part * 10_000 / whole).min(8_000) } else { 0 };
-    match (counter.group, counter.name) {
+    let share = |part: i64, whole: i64| if whole > 0 { part * 10_000 / whole } else { 0 };
+    Some(match (group, name) {
         ("cpu", "usage") => share(cpu, most_cpu),
         ("cpu", "usagemhz") => cpu,
-        ("cpu", "ready") => 35 * interval / REAL_TIME,
         ("mem", "usage") => share(memory, most_memory),
         ("mem", "consumed") => memory << 10,
         ("mem", "active") => memory << 8,
-        ("net", _) => 12,
-        ("disk", _) => 40,
-        _ => 0,
-    }
+        _ => return None,
+    })
 }

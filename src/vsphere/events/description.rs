@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use super::format::Format;
+use super::format::{Format, spoken, word};
 use crate::event::EventRecord;
-use crate::object;
 use crate::schema::{Type, ty};
 use crate::value::{Object, Value};
 use crate::vsphere::task;
+use crate::{object, path};
 
 /// The table of all event types.
 const TABLE: &str = include_str!("data/events.txt");
@@ -60,6 +60,24 @@ pub(super) fn category(event: &EventRecord) -> &str {
         return own.filter(|severity| !severity.is_empty()).unwrap_or("info");
     }
     kind(event.ty).map_or("info", |kind| kind.category)
+}
+
+/// What an event says of itself under a name, which may lead into what it says:
+/// `vm.name`. Of an extension's event, its arguments have their own names.
+pub(in crate::vsphere) fn attribute(event: &EventRecord, name: &str) -> Option<String> {
+    let shown = show(event, name == "fullFormattedMessage");
+    let argument = |name: &str| {
+        let arguments = shown.at(path!(EventEx, "arguments"))?.items().iter();
+        let mut arguments = arguments.filter_map(Value::as_object);
+        let is_it = |it: &&Object| {
+            it.at(path!(KeyAnyValue, "key")).and_then(Value::as_str) == Some(name)
+        };
+        arguments.find(is_it)?.at(path!(KeyAnyValue, "value")).cloned()
+    };
+    let read = |name: &str| shown.field(name).cloned();
+    spoken(name, &read).or_else(|| {
+        if event.ty.is_a(ty::EventEx) { word(&argument(name)?) } else { None }
+    })
 }
 
 /// The event as it is sent, with its message if that is wanted.

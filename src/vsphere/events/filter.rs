@@ -97,8 +97,8 @@ pub(super) struct EventFilter {
 }
 
 /// Types of events, by name.
-#[derive(Debug)]
-struct Types {
+#[derive(Clone, Debug)]
+pub(in crate::vsphere) struct Types {
     types: Vec<Type>,
     /// Names that extensions made up.
     others: Vec<String>,
@@ -106,7 +106,7 @@ struct Types {
 
 impl Types {
     /// The types with these names, which may be those of WSDL or of vmodl.
-    fn named(names: Vec<String>) -> Option<Self> {
+    pub(in crate::vsphere) fn named(names: Vec<String>) -> Option<Self> {
         if names.is_empty() {
             return None;
         }
@@ -121,9 +121,14 @@ impl Types {
         Some(Self { types, others })
     }
 
+    /// Whether the schema has all of them.
+    pub(in crate::vsphere) fn are_known(&self) -> bool {
+        self.others.is_empty()
+    }
+
     /// Whether an event is of one of the types, or of one derived from it; one
     /// that an extension has defined may be named by the extension's id.
-    fn hold(&self, event: &EventRecord) -> bool {
+    pub(in crate::vsphere) fn hold(&self, event: &EventRecord) -> bool {
         let own = if event.ty.is_a(ty::EventEx) {
             event.get(const { ty::EventEx.slot("eventTypeId") })
         } else if event.ty.is_a(ty::ExtendedEvent) {
@@ -143,7 +148,7 @@ impl EventFilter {
     pub(super) fn new(spec: &Object, root: &MoRef) -> Result<Self, Fault> {
         let spec: Spec = bridge::from_object(spec)?;
         let types = Types::named(spec.r#type);
-        if types.as_ref().is_some_and(|types| !types.others.is_empty()) {
+        if types.as_ref().is_some_and(|types| !types.are_known()) {
             return Err(Fault::invalid_argument("filter.type"));
         }
         let count = spec.max_count.unwrap_or_default();

@@ -131,7 +131,7 @@ fn optional(pieces: &[Piece<'_>], read: &dyn Fn(&str) -> Option<Value>) -> Optio
 }
 
 /// The value at a path, in words; nothing if it is not set.
-fn spoken(path: &str, read: &dyn Fn(&str) -> Option<Value>) -> Option<String> {
+pub(super) fn spoken(path: &str, read: &dyn Fn(&str) -> Option<Value>) -> Option<String> {
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     text(&read(first)?, rest).filter(|text| !text.is_empty())
 }
@@ -151,7 +151,7 @@ fn text(value: &Value, path: &str) -> Option<String> {
 }
 
 /// A single value in words; nothing for those that have parts.
-pub(super) fn word(value: &Value) -> Option<String> {
+pub(in crate::vsphere) fn word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.to_string()),
         Value::Enum(member) => Some(member.as_str().to_owned()),

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::object;
 use crate::path;
-use crate::schema::{method, ty};
+use crate::schema::{Type, method, ty};
 use crate::task::TaskId;
 use crate::value::{Array, MoRef, Object, ObjectBuilder, Str, Value};
 use crate::vsphere::authorization::Access;
@@ -131,6 +131,18 @@ const ARGUMENTS: [(usize, &str, &str); 7] = [
     (ty::Event.slot("datacenter"), "datacenter", "datacenter"),
 ];
 
+/// The object of a type that an event is logged on: what it is about, or what
+/// it names around that.
+pub(in crate::vsphere) fn object_of(event: &EventRecord, of: Type) -> Option<MoRef> {
+    if let Some(about) = event.scene.about().filter(|about| about.ty().is_a(of)) {
+        return Some(about.clone());
+    }
+    let mut named = ARGUMENTS.iter().filter_map(|(slot, _, reference)| {
+        event.get(*slot)?.as_object()?.field(reference)?.as_moref()
+    });
+    named.find(|mo| mo.ty().is_a(of)).cloned()
+}
+
 /// Posts an event that the caller has made. Key, chain and time are the
 /// server's; the user is the caller unless the event names one, the message is
 /// worked out unless there is nothing to say. Of the objects around the event
@@ -175,7 +187,7 @@ fn about(tx: &Tx<'_>, event: &Object) -> Result<Option<MoRef>, Fault> {
     }
     if about.is_none() && event.ty().is_a(ty::EventEx) {
         let text = |path| event.at(path).and_then(Value::as_str).unwrap_or_default();
-        let kind = crate::schema::Type::by_name(text(path!(EventEx, "objectType")));
+        let kind = Type::by_name(text(path!(EventEx, "objectType")));
         let mo = kind.map(|kind| MoRef::new(kind, text(path!(EventEx, "objectId"))));
         about = mo.filter(|mo| mo.ty().is_a(ty::ManagedEntity) && tx.exists(mo));
     }

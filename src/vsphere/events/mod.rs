@@ -31,7 +31,10 @@ mod scene;
 pub(super) mod sessions;
 
 pub(super) use changes::between as changes;
-pub(super) use description::description;
+pub(super) use description::{attribute, description};
+pub(super) use filter::Types;
+pub(super) use format::word;
+pub(super) use manager::object_of;
 pub(super) use scene::{argument, entity_argument};
 
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! The methods of `ScheduledTaskManager` and `ScheduledTask`.
 
-use super::{action, all, info, is_enabled, is_running, moments, scheduler, update};
+use super::{all, info, is_enabled, is_running, moments, scheduler, update};
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::ty;
 use crate::value::{Array, MoRef, Object, ObjectBuilder, Str, Value};
+use crate::vsphere::action;
 use crate::vsphere::call::{Call, arg};
 use crate::vsphere::dispatch::Answer;
 use crate::vsphere::service::Service;

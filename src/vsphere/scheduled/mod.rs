@@ -10,7 +10,7 @@
 //! ```
 //!
 //! - `next_run`: when, as pure functions
-//! - `scheduler`, `action`: reading what a client wants
+//! - `scheduler`: reading when a client wants it; what, is for `action`
 //! - `manager`: the methods
 //! - `run`: doing it
 //! - `moments`: the events of it
@@ -34,7 +34,6 @@
 //!   run of them fails with `NotSupported`. `notification` is only kept.
 //! - A scheduled task goes with the object that it is for.
 
-mod action;
 mod manager;
 mod moments;
 mod next_run;

@@ -4,10 +4,10 @@
 //! Nothing sets one off yet: the state of every alarm stays `gray`, which is
 //! that of an alarm that has not been evaluated.
 
-use super::call::{Call, arg};
-use super::dispatch::{Answer, Entry, Handler};
-use super::events;
-use super::service::Service;
+use crate::vsphere::call::{Call, arg};
+use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::events;
+use crate::vsphere::service::Service;
 use crate::engine::Tx;
 use crate::fault::Fault;
 use crate::inventory::Read;
@@ -15,7 +15,7 @@ use crate::schema::{method, ty};
 use crate::value::{Array, MoRef, Object, ObjectBuilder, Value};
 use crate::{object, path};
 
-pub(super) const METHODS: &[Entry] = &[
+pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::AlarmManager, method::CreateAlarm, Handler::Now(create)),
     (ty::AlarmManager, method::GetAlarm, Handler::Now(list)),
     (ty::AlarmManager, method::GetAlarmState, Handler::Now(states)),
@@ -113,7 +113,7 @@ fn alarm_of(state: &Value) -> Option<&MoRef> {
 }
 
 /// The alarms that are declared on an entity.
-pub(super) fn declared(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<MoRef> {
+pub(in crate::vsphere) fn declared(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<MoRef> {
     held(state, entity).iter().filter_map(alarm_of).cloned().collect()
 }
 

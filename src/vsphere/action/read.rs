@@ -1,4 +1,5 @@
-//! Reading an `Action`: what a scheduled task is to do, and on which objects.
+//! Reading an `Action`: what a schedule or an alarm is to do, and on which
+//! objects.
 
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
@@ -9,9 +10,9 @@ use crate::value::{Array, EnumValue, MoRef, Object, Value};
 use crate::vsphere::descriptions::Description;
 use crate::vsphere::{containment, extension_manager};
 
-/// What a scheduled task does.
+/// What is done.
 #[derive(Clone, Debug)]
-pub(super) enum Action {
+pub(in crate::vsphere) enum Action {
     /// Calls a method.
     Call {
         /// The method.
@@ -26,16 +27,28 @@ pub(super) enum Action {
         /// Whether the task can be cancelled.
         cancelable: bool,
     },
-    /// Scripts, mail and traps leave the server: they can be scheduled, and
-    /// each run of them fails.
-    Unsupported,
+    /// A script, a mail or a trap: it leaves the server.
+    Abroad,
 }
 
 /// What `action` means for `object`. What is wrong is named as a part of `spec`.
-pub(super) fn read(state: &Snapshot, action: &Object, object: &MoRef) -> Result<Action, Fault> {
+pub(in crate::vsphere) fn read(
+    state: &Snapshot,
+    action: &Object,
+    object: &MoRef,
+) -> Result<Action, Fault> {
+    read_for(state, action, &types(object))
+}
+
+/// The same for any object of one of the types `of`, the likeliest first.
+pub(in crate::vsphere) fn read_for(
+    state: &Snapshot,
+    action: &Object,
+    objects: &[Type],
+) -> Result<Action, Fault> {
     let of = action.ty();
     if of.is_a(ty::MethodAction) {
-        return call(action, object);
+        return call(action, objects);
     }
     if of.is_a(ty::CreateTaskAction) {
         let kind = action.at(path!(CreateTaskAction, "taskTypeId")).and_then(Value::as_str);
@@ -45,14 +58,14 @@ pub(super) fn read(state: &Snapshot, action: &Object, object: &MoRef) -> Result<
         return Ok(Action::CreateTask { kind, cancelable: cancelable.unwrap_or_default() });
     }
     if [ty::RunScriptAction, ty::SendEmailAction, ty::SendSNMPAction].contains(&of) {
-        return Ok(Action::Unsupported);
+        return Ok(Action::Abroad);
     }
     Err(Fault::invalid_argument("spec.action"))
 }
 
-fn call(action: &Object, object: &MoRef) -> Result<Action, Fault> {
+fn call(action: &Object, objects: &[Type]) -> Result<Action, Fault> {
     let name = action.at(path!(MethodAction, "name")).and_then(Value::as_str).unwrap_or_default();
-    let method = find(object, name).filter(|it| is_allowed(*it)).ok_or_else(|| wrong("name"))?;
+    let method = find(objects, name).filter(|it| is_allowed(*it)).ok_or_else(|| wrong("name"))?;
     let given = action.at(path!(MethodAction, "argument")).map(Value::items).unwrap_or_default();
     if given.len() > method.params().len() {
         return Err(wrong("argument"));
@@ -64,22 +77,29 @@ fn call(action: &Object, object: &MoRef) -> Result<Action, Fault> {
     Ok(Action::Call { method, args: args.collect::<Result<_, _>>()? })
 }
 
-/// The method called `name`, by its WSDL or its vmodl name, of `object` or of
-/// what it contains.
-fn find(object: &MoRef, name: &str) -> Option<Method> {
-    let contained: &[Type] = match containment::ways(object) {
-        [] => &[],
-        _ => &[ty::VirtualMachine, ty::HostSystem, ty::ManagedEntity],
-    };
-    let mut types = std::iter::once(object.ty()).chain(contained.iter().copied());
+/// The types of an object and of what it contains.
+fn types(object: &MoRef) -> Vec<Type> {
+    let mut types = vec![object.ty()];
+    if !containment::ways(object).is_empty() {
+        types.extend([ty::VirtualMachine, ty::HostSystem, ty::ManagedEntity]);
+    }
+    types
+}
+
+/// The method called `name`, by its WSDL or its vmodl name, of one of the types.
+fn find(types: &[Type], name: &str) -> Option<Method> {
     match Method::by_name(name) {
-        Some(method) => types.any(|of| of.is_a(method.owner())).then_some(method),
-        None => types.find_map(|of| of.methods().find(|it| it.vmodl().eq_ignore_ascii_case(name))),
+        Some(method) => types.iter().any(|of| of.is_a(method.owner())).then_some(method),
+        None => {
+            let called = |of: &Type| of.methods().find(|it| it.vmodl().eq_ignore_ascii_case(name));
+            types.iter().find_map(called)
+        }
     }
 }
 
-/// A schedule does what a user could do with the object. It does not log in
-/// or out, and schedules do not call each other: that could go on for ever.
+/// What happens by itself is what a user could do with the object. It does not
+/// log in or out, and schedules do not call each other: that could go on for
+/// ever.
 fn is_allowed(method: Method) -> bool {
     let owners = [ty::SessionManager, ty::ScheduledTaskManager, ty::ScheduledTask];
     !owners.contains(&method.owner()) && method.privilege() != Some("System.Anonymous")

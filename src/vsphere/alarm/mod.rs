@@ -1,0 +1,3 @@
+//! Alarms.
+mod manager;
+pub(super) use manager::{METHODS, declared};
