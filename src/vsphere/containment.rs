@@ -3,7 +3,7 @@
 use crate::inventory::Read;
 use crate::path;
 use crate::schema::{StaticPath, ty};
-use crate::value::MoRef;
+use crate::value::{MoRef, Value};
 
 /// The properties that lead from a container of a type to what it contains.
 pub(super) fn ways(container: &MoRef) -> &'static [&'static StaticPath] {
@@ -82,9 +82,11 @@ pub fn above(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<MoRef> {
     let mut looked = 0;
     let mut open = Some(entity.clone());
     while let Some(mo) = open {
-        let object = state.get(&mo);
-        let up = ways_up(&mo).iter().filter_map(|way| object?.at(way)?.as_moref());
-        for container in up {
+        // Not by reference: of what nobody has changed, nothing is made and kept.
+        let properties = state.properties(&mo);
+        for way in ways_up(&mo) {
+            let up = properties.and_then(|properties| properties.value(way));
+            let Some(container) = up.as_ref().and_then(Value::as_moref) else { continue };
             // A dozen at the most, so looking through them is quick.
             if container != entity && !found.contains(container) {
                 found.push(container.clone());

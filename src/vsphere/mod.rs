@@ -56,6 +56,7 @@ mod user_directory;
 mod view;
 mod virtual_app;
 mod vm;
+mod waker;
 
 pub use call::{Call, Caller};
 pub use dispatch::Answer;

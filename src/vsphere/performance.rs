@@ -346,8 +346,7 @@ pub(super) fn level(
         )
     } else if of.is_a(ty::ClusterComputeResource) {
         let hosts = state.morefs(entity, path!(ComputeResource, "host"));
-        let sum =
-            |path| -> i64 { hosts.iter().filter_map(|host| of_object(host, path)).sum() };
+        let sum = |path| -> i64 { hosts.iter().filter_map(|host| of_object(host, path)).sum() };
         (
             sum(path!(HostSystem, "summary.quickStats.overallCpuUsage")),
             number(path!(ComputeResource, "summary.totalCpu")),

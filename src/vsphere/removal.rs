@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use super::alarm;
 use super::containment;
 use super::events;
 use super::left_files;
@@ -171,7 +170,6 @@ fn gather(tx: &mut Tx<'_>, entity: &MoRef, gone: &mut HashSet<MoRef>) -> Result<
             }
         }
         gone.extend(belongings(tx, &entity));
-        gone.extend(alarm::declared(tx, &entity));
         entities.push(entity);
     }
     entities.iter().rev().for_each(|entity| events::life::removed(tx, entity));

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   save_state ──► a name: inventory, tasks and their jobs, events, history,
-//!                  scheduled tasks, rules, roles and permissions, ids, chance, time
+//!                  alarms, scheduled tasks, rules, roles and permissions, ids, chance, time
 //!   restore_state ──► all of that again, as one more change
 //! ```
 //!
@@ -30,7 +30,7 @@ use super::authorization::Policy;
 use super::events;
 use super::scheduled;
 use super::service::Service;
-use crate::engine::{Engine, Interrupted, Saved, tasks_in};
+use crate::engine::{Engine, Interrupted, Saved, Ticket, tasks_in};
 use crate::fault::Fault;
 use crate::scenario::SavedRules;
 use crate::task::TaskTable;
@@ -67,6 +67,7 @@ struct State {
     engine: Saved,
     policy: Arc<Policy>,
     schedules: scheduled::Saved,
+    alarms: Option<Ticket>,
     rules: SavedRules,
 }
 
@@ -96,6 +97,7 @@ impl Service {
         let state = State {
             policy: self.authorization().policy(),
             schedules: self.schedules().save(),
+            alarms: self.alarms().ticket(),
             rules: self.rules().save(),
             engine: self.engine().save(),
         };
@@ -110,9 +112,12 @@ impl Service {
         let state = self.states().lock().get(name).cloned();
         let state = state.ok_or_else(|| NoSuchState(name.to_owned()))?;
         let before = self.engine().now();
-        let restored = self
-            .schedules()
-            .restore(&state.schedules, |arrange| self.engine().restore(&state.engine, arrange));
+        let restored = self.schedules().restore(&state.schedules, |schedule| {
+            self.alarms().restore(state.alarms, |alarm| {
+                let mut arrange = |ticket| schedule(ticket).or_else(|| alarm(ticket));
+                self.engine().restore(&state.engine, &mut arrange)
+            })
+        });
         self.authorization().set_policy(&state.policy);
         self.rules().restore(&state.rules);
         let now = self.engine().now();

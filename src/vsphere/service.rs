@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::alarm::{Alarms, Watcher};
 use super::authorization::{self, Access, Authorization};
 use super::call::Call;
 use super::delays::Delays;
@@ -92,6 +93,7 @@ pub struct Service {
     content: Content,
     authorization: Authorization,
     schedules: Schedules,
+    alarms: Alarms,
     pub(super) rules: Arc<Rules>,
     states: States,
     touches: AtomicU64,
@@ -112,7 +114,12 @@ impl Service {
     /// for each object. They say whether it is a vCenter or a host.
     pub fn with_saved(config: Config, contents: &[Object]) -> Result<Arc<Self>, Fault> {
         let config = Config { esx: model::is_host(contents), ..config };
-        Self::with_inventory(config, |tx, catalog, _| model::load(tx, catalog, contents))
+        let load = |tx: &mut Transaction, catalog: &Catalog, _: &Config| {
+            model::load(tx, catalog, contents)
+        };
+        let service = Self::with_inventory(config, load)?;
+        service.alarms.resume()?;
+        Ok(service)
     }
 
     fn with_inventory(
@@ -142,10 +149,12 @@ impl Service {
             observed.on_commit(commit);
             fed.publish(commit.version);
         }));
+        let watcher = Arc::new(Watcher::new(store.clone()));
         let projection = TaskProjection {
             manager: content.task_manager.clone(),
             event_manager: content.event_manager.clone(),
             feed: feed.clone(),
+            watcher: watcher.clone(),
         };
         let settings = Settings {
             clock,
@@ -164,6 +173,7 @@ impl Service {
         let service = Arc::new_cyclic(|own| Self {
             own: own.clone(),
             schedules: Schedules::new(own.clone(), now),
+            alarms: Alarms::new(own.clone()),
             version,
             engine,
             ids,
@@ -186,6 +196,7 @@ impl Service {
             idle_watch: Mutex::new(false),
             config,
         });
+        watcher.serve(service.own());
         service.rules.set_actor(Arc::new(Steward(Arc::downgrade(&service))));
         events::life::started(&service.engine)?;
         service.schedules.resume()?;
@@ -292,6 +303,11 @@ impl Service {
     /// What begins by itself.
     pub(super) fn schedules(&self) -> &Schedules {
         &self.schedules
+    }
+
+    /// What is noticed by itself.
+    pub(super) fn alarms(&self) -> &Alarms {
+        &self.alarms
     }
 
     /// The turns of calls that read much.

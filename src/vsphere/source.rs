@@ -61,6 +61,8 @@ impl<'s> SessionSource<'s> {
         if mo.ty().is_a(ty::ManagedEntity) {
             let service = self.service;
             let entity = super::task_manager::entity_properties(service, &self.snapshot, mo, kept);
+            let access = self.access.as_ref();
+            let entity = super::alarm::entity_properties(access, &self.snapshot, mo, entity);
             return Some(super::custom_fields::shown(&self.snapshot, mo, entity));
         }
         let Properties::Made(stored) = kept else { return Some(kept.clone()) };

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use super::alarm::Watcher;
 use super::call::{Call, arg};
 use super::containment;
 use super::dispatch::{Answer, Entry, Handler};
 use super::events;
 use super::service::Service;
-use crate::engine::{Moment, Projection};
+use crate::engine::{Moment, Projection, Tx};
 use crate::event::EventDraft;
 use crate::fault::Fault;
 use crate::inventory::{Read, Transaction};
@@ -134,6 +135,8 @@ pub(super) struct TaskProjection {
     pub(super) event_manager: Option<MoRef>,
     /// Where changes are told to whoever watches tasks.
     pub(super) feed: Arc<Feed>,
+    /// Who looks at each change for alarms.
+    pub(super) watcher: Arc<Watcher>,
 }
 
 impl TaskProjection {
@@ -161,6 +164,10 @@ impl Projection for TaskProjection {
         moment: Moment,
     ) -> Option<EventDraft> {
         events::of_task(state, task, moment)
+    }
+
+    fn watch(&self, tx: &mut Tx<'_>) {
+        self.watcher.watch(tx);
     }
 
     fn on_events(&self, tx: &mut Transaction) {

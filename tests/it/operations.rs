@@ -23,13 +23,14 @@ mod vapps;
 use std::sync::Arc;
 use std::time::Duration;
 
+use vimsim::collector::Source;
 use vimsim::config::{ClockMode, Config};
 use vimsim::fault::Fault;
 use vimsim::inventory::{Read, Snapshot};
 use vimsim::path;
 use vimsim::schema::{Method, Type, Version, method, ty};
 use vimsim::value::{IntoSlot, MoRef, Object, Value};
-use vimsim::vsphere::{Call, Caller, Service, Session};
+use vimsim::vsphere::{Call, Caller, Service, Session, SessionSource};
 
 /// A simulator with a client that is logged in.
 pub(crate) struct Sim {
@@ -214,6 +215,11 @@ impl Sim {
 
     pub(crate) fn advance(&self, time: Duration) {
         self.service.engine().advance(time).expect("a stepped clock");
+    }
+
+    /// A property as the client sees it, computed ones too.
+    pub(crate) fn shown(&self, mo: &MoRef, path: &vimsim::schema::StaticPath) -> Option<Value> {
+        SessionSource::new(&self.service, Some(&self.session)).get(mo)?.value(path)
     }
 
     pub(crate) fn text(&self, mo: &MoRef, path: &vimsim::schema::StaticPath) -> String {

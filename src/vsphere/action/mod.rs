@@ -12,5 +12,5 @@
 mod read;
 mod work;
 
-pub(super) use read::{Action, read, read_for};
+pub(super) use read::{read, read_for};
 pub(super) use work::{Calls, Occasion, Work, guarded, make, plan, submit};

@@ -48,7 +48,8 @@ impl Counter {
         let service = MoRef::new(ty::ServiceInstance, "ServiceInstance");
         let manager = state.moref(&service, path!(ServiceInstance, "content.perfManager"));
         let list = manager.and_then(|mo| state.at(mo, path!(PerformanceManager, "perfCounter")));
-        let mut all = list.map(Value::items).unwrap_or_default().iter().filter_map(Value::as_object);
+        let mut all =
+            list.map(Value::items).unwrap_or_default().iter().filter_map(Value::as_object);
         let known = all
             .find(|it| it.at(path!(PerfCounterInfo, "key")).and_then(Value::as_i32) == Some(id))
             .ok_or_else(|| Fault::invalid_argument("spec.expression.metric.counterId"))?;

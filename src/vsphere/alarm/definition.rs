@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::counter::Counter;
 use super::expression::{
-    Bound, Comparison, Event, Expression, Facts, Metric, Operator, State, Verdict,
+    Bound, Comparison, Event, Expression, Facts, Leaf, Metric, Operator, State, Verdict,
 };
-use super::expression::Leaf;
 use super::status::Status;
 use super::trigger::{self, Trigger};
 use crate::fault::Fault;
@@ -41,6 +40,8 @@ pub(super) struct Definition {
     pub(super) types: Vec<Type>,
     /// Whether its own entity has one, whatever type that is.
     pub(super) itself: bool,
+    /// Whether it is declared above everything.
+    pub(super) everywhere: bool,
     /// Whether it looks at what entities are like, not only at events.
     pub(super) looks: bool,
     /// Whether it waits for events.
@@ -109,6 +110,8 @@ impl Definition {
             pause: seconds(pause),
             types,
             itself,
+            everywhere: entity.ty().is_a(ty::Folder)
+                && containment::parent(state, entity).is_none(),
             looks,
             listens,
             leaves,
@@ -130,14 +133,13 @@ impl Definition {
     /// Whether an entity that stands where the alarm is inherited has a state
     /// of it.
     pub(super) fn is_of(&self, entity: &MoRef) -> bool {
-        self.types.iter().any(|of| entity.ty().is_a(*of))
-            || (self.itself && *entity == self.entity)
+        self.types.iter().any(|of| entity.ty().is_a(*of)) || (self.itself && *entity == self.entity)
     }
 
     /// Whether an entity below which `above` stands inherits the alarm, or has
     /// it itself.
     pub(super) fn reaches(&self, entity: &MoRef, above: &[MoRef]) -> bool {
-        self.entity == *entity || above.contains(&self.entity)
+        self.everywhere || self.entity == *entity || above.contains(&self.entity)
     }
 
     /// The status of an entity that nobody has noted anything about: nothing
@@ -264,10 +266,8 @@ fn read_state(given: &Object) -> Result<State, Fault> {
         return Err(wrong(".statePath"));
     }
     let value = |path| text(path).map(Str::from);
-    let (yellow, red) = (
-        value(path!(StateAlarmExpression, "yellow")),
-        value(path!(StateAlarmExpression, "red")),
-    );
+    let (yellow, red) =
+        (value(path!(StateAlarmExpression, "yellow")), value(path!(StateAlarmExpression, "red")));
     if yellow.is_none() && red.is_none() {
         return Err(wrong(".red"));
     }

@@ -26,7 +26,7 @@ pub(super) trait Facts {
 }
 
 /// A condition, or several.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
     /// A property is, or is not, what it should be.
     State(State),
@@ -41,7 +41,7 @@ pub(super) enum Expression {
 }
 
 /// `StateAlarmExpression`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     pub(super) of: Type,
     pub(super) path: Path,
@@ -52,7 +52,7 @@ pub(super) struct State {
 }
 
 /// `MetricAlarmExpression`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Metric {
     pub(super) of: Type,
     /// Nothing: one that has no number here.
@@ -71,7 +71,7 @@ pub(super) struct Bound {
 }
 
 /// `EventAlarmExpression`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Event {
     pub(super) kinds: events::Types,
     /// The type of the object on which it is logged; nothing: the one that the
@@ -122,18 +122,6 @@ pub(super) struct Verdict {
 }
 
 impl Expression {
-    /// How many leaves are remembered.
-    pub(super) fn leaves(&self) -> usize {
-        match self {
-            Self::State(_) => 0,
-            Self::Metric(metric) => metric.leaf + 1,
-            Self::Event(event) => event.leaf + 1,
-            Self::And(parts) | Self::Or(parts) => {
-                parts.iter().map(Self::leaves).max().unwrap_or_default()
-            }
-        }
-    }
-
     /// Calls `visit` with every condition in it.
     pub(super) fn visit<'e>(&'e self, visit: &mut impl FnMut(&'e Self)) {
         match self {
@@ -234,13 +222,7 @@ impl State {
 }
 
 impl Metric {
-    fn judge(
-        &self,
-        facts: &impl Facts,
-        leaf: &mut Leaf,
-        now: DateTime,
-        tolerance: i64,
-    ) -> Verdict {
+    fn judge(&self, facts: &impl Facts, leaf: &mut Leaf, now: DateTime, tolerance: i64) -> Verdict {
         let known = self.counter.filter(|_| facts.ty().is_a(self.of));
         let Some((counter, number)) = known.and_then(|it| Some((it, facts.number(it)?))) else {
             (leaf.yellow, leaf.red) = (None, None);

@@ -1,18 +1,20 @@
-//! `AlarmManager` and `Alarm`: alarms are declared, changed, acknowledged and
-//! removed, and each entity says which it has.
-//!
-//! Nothing sets one off yet: the state of every alarm stays `gray`, which is
-//! that of an alarm that has not been evaluated.
+//! The methods of `AlarmManager` and `Alarm`.
 
-use crate::vsphere::call::{Call, arg};
-use crate::vsphere::dispatch::{Answer, Entry, Handler};
-use crate::vsphere::events;
-use crate::vsphere::service::Service;
-use crate::engine::Tx;
+use super::definition::Definition;
+use super::moments;
+use super::run;
+use super::show;
+use super::status::Status;
+use super::table::Table;
+use crate::engine::{Tx, aside_in};
 use crate::fault::Fault;
-use crate::inventory::Read;
+use crate::inventory::{Read, Snapshot};
 use crate::schema::{method, ty};
 use crate::value::{Array, MoRef, Object, ObjectBuilder, Value};
+use crate::vsphere::call::{Call, arg};
+use crate::vsphere::dispatch::{Answer, Entry, Handler};
+use crate::vsphere::service::Service;
+use crate::vsphere::{containment, events};
 use crate::{object, path};
 
 pub(in crate::vsphere) const METHODS: &[Entry] = &[
@@ -20,13 +22,14 @@ pub(in crate::vsphere) const METHODS: &[Entry] = &[
     (ty::AlarmManager, method::GetAlarm, Handler::Now(list)),
     (ty::AlarmManager, method::GetAlarmState, Handler::Now(states)),
     (ty::AlarmManager, method::AcknowledgeAlarm, Handler::Now(acknowledge)),
+    (ty::AlarmManager, method::ClearTriggeredAlarms, Handler::Now(clear)),
+    (ty::AlarmManager, method::DisableAlarm, Handler::Now(disable)),
+    (ty::AlarmManager, method::EnableAlarm, Handler::Now(enable)),
     (ty::AlarmManager, method::EnableAlarmActions, Handler::Now(enable_actions)),
     (ty::AlarmManager, method::AreAlarmActionsEnabled, Handler::Now(has_actions)),
     (ty::Alarm, method::ReconfigureAlarm, Handler::Now(reconfigure)),
     (ty::Alarm, method::RemoveAlarm, Handler::Now(remove)),
 ];
-
-const STATES: &crate::schema::StaticPath = path!(ManagedEntity, "declaredAlarmState");
 
 /// The name of a specification, which is there and no other alarm's than `own`.
 fn free_name(tx: &Tx<'_>, spec: &Object, own: Option<&MoRef>) -> Result<String, Fault> {
@@ -34,11 +37,10 @@ fn free_name(tx: &Tx<'_>, spec: &Object, own: Option<&MoRef>) -> Result<String, 
     if name.trim().is_empty() {
         return Err(Fault::invalid_name(name, None));
     }
-    let same = |(mo, _): &(&MoRef, &Object)| {
-        mo.ty() == ty::Alarm && Some(*mo) != own && tx.text(mo, path!(Alarm, "info.name")) == name
-    };
-    match tx.iter().find(same) {
-        Some((other, _)) => Err(Fault::duplicate_name(name, other)),
+    let table = tx.aside::<Table>();
+    let mut all = table.into_iter().flat_map(|table| table.definitions().iter());
+    match all.find(|it| Some(&it.alarm) != own && it.name == name) {
+        Some(other) => Err(Fault::duplicate_name(name, &other.alarm)),
         None => Ok(name.to_owned()),
     }
 }
@@ -66,6 +68,7 @@ fn create(service: &Service, call: &Call) -> Answer {
     let spec = call.required(arg!(CreateAlarm.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
     let user = call.session()?.user_name.clone();
+    check(service, spec, entity)?;
     let made = service.commit(call, |tx| {
         if !tx.exists(entity) || !entity.ty().is_a(ty::ManagedEntity) {
             return Err(Fault::not_found(entity));
@@ -84,48 +87,43 @@ fn create(service: &Service, call: &Call) -> Answer {
             alarm.clone(),
             object!(Alarm { value: fields(), availableField: fields(), info: info.finish() }),
         );
-        let state = object!(AlarmState {
-            key: format!("{}.{}", alarm.id(), entity.id()),
-            entity: entity,
-            alarm: &alarm,
-            overallStatus: "gray",
-            time: tx.now(),
-            acknowledged: false,
-        });
-        let mut all = held(tx, entity);
-        all.push(state.into());
-        keep(tx, entity, all)?;
+        tx.touch(entity);
         Ok(alarm)
     })?;
     Ok(Some(made.into()))
 }
 
-fn held(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<Value> {
-    state.at(entity, STATES).map_or(&[][..], Value::items).to_vec()
+/// Fails if a specification makes no sense for an alarm on `entity`.
+fn check(service: &Service, spec: &Object, entity: &MoRef) -> Result<(), Fault> {
+    let state = service.engine().snapshot();
+    if !state.exists(entity) {
+        return Err(Fault::not_found(entity));
+    }
+    let none = MoRef::new(ty::Alarm, "");
+    Definition::read(&state, spec, &none, entity).map(drop)
 }
 
-fn keep(tx: &mut Tx<'_>, entity: &MoRef, all: Vec<Value>) -> Result<(), Fault> {
-    tx.set(entity, STATES, Array::new(ty::AlarmState, all))
-}
-
-fn alarm_of(state: &Value) -> Option<&MoRef> {
-    state.as_object()?.at(path!(AlarmState, "alarm"))?.as_moref()
-}
-
-/// The alarms that are declared on an entity.
-pub(in crate::vsphere) fn declared(state: &(impl Read + ?Sized), entity: &MoRef) -> Vec<MoRef> {
-    held(state, entity).iter().filter_map(alarm_of).cloned().collect()
+/// What is known of all alarms.
+fn table(state: &Snapshot) -> Table {
+    aside_in::<Table>(state).cloned().unwrap_or_default()
 }
 
 /// The alarms that are declared on an entity; without one, all.
 fn list(service: &Service, call: &Call) -> Answer {
     let state = service.engine().snapshot();
-    let found: Vec<MoRef> = match call.moref(arg!(GetAlarm.entity)) {
-        Some(entity) if !state.exists(entity) => return Err(Fault::not_found(entity)),
-        Some(entity) => declared(&*state, entity),
-        None => state.of_type(ty::Alarm).map(|(mo, _)| mo.clone()).collect(),
-    };
-    let found = found.into_iter().map(Value::from).collect();
+    let of = call.moref(arg!(GetAlarm.entity));
+    if let Some(entity) = of.filter(|entity| !state.exists(entity)) {
+        return Err(Fault::not_found(entity));
+    }
+    let access = call.caller.session.as_ref().and_then(|it| service.access(it, &state));
+    let table = table(&state);
+    let found = table
+        .definitions()
+        .iter()
+        .filter(|it| of.is_none_or(|of| it.entity == *of))
+        .filter(|it| access.as_ref().is_none_or(|access| access.sees(&it.alarm)))
+        .map(|it| it.alarm.clone());
+    let found = found.map(Value::from).collect();
     Ok(Some(Array::new(ty::Alarm, found).into()))
 }
 
@@ -133,7 +131,9 @@ fn states(service: &Service, call: &Call) -> Answer {
     let state = service.engine().snapshot();
     let entity = call.moref(arg!(GetAlarmState.entity)).filter(|entity| state.exists(entity));
     let entity = entity.ok_or_else(|| Fault::invalid_argument("entity"))?;
-    Ok(Some(Array::new(ty::AlarmState, held(&*state, entity)).into()))
+    let states = show::declared(&state, &table(&state), entity);
+    let states = states.into_iter().map(Value::from).collect();
+    Ok(Some(Array::new(ty::AlarmState, states).into()))
 }
 
 /// The alarm called, with its entity.
@@ -147,32 +147,100 @@ fn subject(state: &(impl Read + ?Sized), alarm: &MoRef) -> Object {
     object!(AlarmEventArgument { name: name, alarm: alarm })
 }
 
-fn acknowledge(service: &Service, call: &Call) -> Answer {
+/// An alarm and an entity that has or inherits it.
+fn pair<'c>(
+    service: &Service,
+    call: &'c Call,
+    (alarm, entity): (usize, usize),
+) -> Result<(&'c MoRef, &'c MoRef), Fault> {
     let named = |slot, name| call.moref(slot).ok_or_else(|| Fault::invalid_argument(name));
-    let alarm = named(arg!(AcknowledgeAlarm.alarm), "alarm")?;
-    let entity = named(arg!(AcknowledgeAlarm.entity), "entity")?;
+    let (alarm, entity) = (named(alarm, "alarm")?, named(entity, "entity")?);
+    let state = service.engine().snapshot();
+    let table = table(&state);
+    let definition = table.definition(alarm).ok_or_else(|| Fault::invalid_argument("alarm"))?;
+    let above = containment::above(&*state, entity);
+    let has = state.exists(entity)
+        && definition.reaches(entity, &above)
+        && (definition.is_of(entity) || definition.entity == *entity);
+    if has { Ok((alarm, entity)) } else { Err(Fault::invalid_argument("entity")) }
+}
+
+/// An alarm that is not triggered, or that somebody has acknowledged, stays as
+/// it is.
+fn acknowledge(service: &Service, call: &Call) -> Answer {
+    let slots = (arg!(AcknowledgeAlarm.alarm), arg!(AcknowledgeAlarm.entity));
+    let (alarm, entity) = pair(service, call, slots)?;
     let user = call.session()?.user_name.clone();
     service.commit(call, |tx| {
-        let source = entity_of(tx, alarm)?;
-        let now = tx.now();
-        let mut all = held(tx, entity);
-        let found = all.iter_mut().find(|state| alarm_of(state) == Some(alarm));
-        let found = found.ok_or_else(|| Fault::invalid_argument("entity"))?;
-        if let Some(state) = found.as_object() {
-            let mut next = state.edit();
-            next.set(const { ty::AlarmState.slot("acknowledged") }, true);
-            next.set(const { ty::AlarmState.slot("acknowledgedByUser") }, user.as_str());
-            next.set(const { ty::AlarmState.slot("acknowledgedTime") }, now);
-            *found = next.finish().into();
-        }
-        keep(tx, entity, all)?;
-        let (source, of) =
-            (events::entity_argument(tx, &source), events::entity_argument(tx, entity));
-        let alarm = subject(tx, alarm);
-        let event = object!(AlarmAcknowledgedEvent { alarm: alarm, source: source, entity: of });
-        events::post(tx, entity, event);
-        Ok(())
+        run::settled(tx, |watch| {
+            if watch.acknowledge(entity, alarm, &user)
+                && let Some(definition) = watch.table.definition(alarm).cloned()
+            {
+                moments::acknowledged(watch.tx, &definition, entity);
+            }
+        })
     })?;
+    Ok(None)
+}
+
+/// They are green until what they look at changes, or an event comes.
+fn clear(service: &Service, call: &Call) -> Answer {
+    let filter = call.required(arg!(ClearTriggeredAlarms.filter))?.as_object();
+    let filter = filter.ok_or_else(|| Fault::invalid_argument("filter"))?;
+    let statuses = filter.at(path!(AlarmFilterSpec, "status")).map(Value::items);
+    let statuses: Vec<Status> =
+        statuses.unwrap_or_default().iter().filter_map(|it| Status::parse(it.as_str()?)).collect();
+    let text = |path| filter.at(path).and_then(Value::as_str).unwrap_or_default();
+    let of = match text(path!(AlarmFilterSpec, "typeEntity")) {
+        "" | "entityTypeAll" => None,
+        "entityTypeHost" => Some(ty::HostSystem),
+        "entityTypeVm" => Some(ty::VirtualMachine),
+        _ => return Err(Fault::invalid_argument("filter.typeEntity")),
+    };
+    let events = match text(path!(AlarmFilterSpec, "typeTrigger")) {
+        "" | "triggerTypeAll" => None,
+        "triggerTypeEvent" => Some(true),
+        "triggerTypeMetric" => Some(false),
+        _ => return Err(Fault::invalid_argument("filter.typeTrigger")),
+    };
+    service.commit(call, |tx| {
+        run::settled(tx, |watch| {
+            let mut found: Vec<(MoRef, MoRef)> = Vec::new();
+            for (entity, held) in watch.table.noted() {
+                let marks = held.marks.iter().filter(|mark| {
+                    let listens = watch.table.definition(&mark.alarm).is_some_and(|it| it.listens);
+                    mark.status.is_triggered()
+                        && (statuses.is_empty() || statuses.contains(&mark.status))
+                        && of.is_none_or(|of| entity.ty().is_a(of))
+                        && events.is_none_or(|events| events == listens)
+                });
+                found.extend(marks.map(|mark| (entity.clone(), mark.alarm.clone())));
+            }
+            found.sort();
+            found.iter().for_each(|(entity, alarm)| watch.clear(entity, alarm));
+        })
+    })?;
+    Ok(None)
+}
+
+fn disable(service: &Service, call: &Call) -> Answer {
+    let pair = pair(service, call, (arg!(DisableAlarm.alarm), arg!(DisableAlarm.entity)))?;
+    set_disabled(service, call, pair, true)
+}
+
+fn enable(service: &Service, call: &Call) -> Answer {
+    let pair = pair(service, call, (arg!(EnableAlarm.alarm), arg!(EnableAlarm.entity)))?;
+    set_disabled(service, call, pair, false)
+}
+
+fn set_disabled(
+    service: &Service,
+    call: &Call,
+    (alarm, entity): (&MoRef, &MoRef),
+    disabled: bool,
+) -> Answer {
+    service
+        .commit(call, |tx| run::settled(tx, |watch| watch.set_disabled(entity, alarm, disabled)))?;
     Ok(None)
 }
 
@@ -199,6 +267,7 @@ fn reconfigure(service: &Service, call: &Call) -> Answer {
     let spec = call.required(arg!(ReconfigureAlarm.spec))?.as_object();
     let spec = spec.ok_or_else(|| Fault::invalid_argument("spec"))?;
     let (alarm, user) = (&call.this, call.session()?.user_name.clone());
+    check(service, spec, &entity_of(&*service.engine().snapshot(), alarm)?)?;
     service.commit(call, |tx| {
         let entity = entity_of(tx, alarm)?;
         free_name(tx, spec, Some(alarm))?;
@@ -225,10 +294,8 @@ fn remove(service: &Service, call: &Call) -> Answer {
         let entity = entity_of(tx, alarm)?;
         let (of, told) = (events::entity_argument(tx, &entity), subject(tx, alarm));
         events::post(tx, &entity, object!(AlarmRemovedEvent { alarm: told, entity: of }));
-        let mut all = held(tx, &entity);
-        all.retain(|state| alarm_of(state) != Some(alarm));
-        keep(tx, &entity, all)?;
         tx.remove(alarm);
+        tx.touch(&entity);
         Ok(())
     })?;
     Ok(None)

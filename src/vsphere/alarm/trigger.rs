@@ -119,9 +119,9 @@ fn changes(given: &Object) -> Result<Vec<Change>, Fault> {
         (path!(AlarmTriggeringAction, "red2yellow"), Red, Yellow),
         (path!(AlarmTriggeringAction, "yellow2green"), Yellow, Green),
     ];
-    let set = flags.into_iter().filter(|(path, ..)| {
-        given.at(path).and_then(Value::as_bool).unwrap_or_default()
-    });
+    let set = flags
+        .into_iter()
+        .filter(|(path, ..)| given.at(path).and_then(Value::as_bool).unwrap_or_default());
     Ok(set.map(|(_, from, to)| Change { from, to, repeats: false }).collect())
 }
 

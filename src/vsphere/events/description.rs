@@ -69,15 +69,13 @@ pub(in crate::vsphere) fn attribute(event: &EventRecord, name: &str) -> Option<S
     let argument = |name: &str| {
         let arguments = shown.at(path!(EventEx, "arguments"))?.items().iter();
         let mut arguments = arguments.filter_map(Value::as_object);
-        let is_it = |it: &&Object| {
-            it.at(path!(KeyAnyValue, "key")).and_then(Value::as_str) == Some(name)
-        };
+        let is_it =
+            |it: &&Object| it.at(path!(KeyAnyValue, "key")).and_then(Value::as_str) == Some(name);
         arguments.find(is_it)?.at(path!(KeyAnyValue, "value")).cloned()
     };
     let read = |name: &str| shown.field(name).cloned();
-    spoken(name, &read).or_else(|| {
-        if event.ty.is_a(ty::EventEx) { word(&argument(name)?) } else { None }
-    })
+    spoken(name, &read)
+        .or_else(|| if event.ty.is_a(ty::EventEx) { word(&argument(name)?) } else { None })
 }
 
 /// The event as it is sent, with its message if that is wanted.

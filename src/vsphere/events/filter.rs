@@ -97,7 +97,7 @@ pub(super) struct EventFilter {
 }
 
 /// Types of events, by name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::vsphere) struct Types {
     types: Vec<Type>,
     /// Names that extensions made up.

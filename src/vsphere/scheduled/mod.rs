@@ -41,12 +41,12 @@ mod run;
 mod scheduler;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use super::dispatch::{Entry, Handler};
 use super::service::Service;
-use crate::engine::{Arranged, Restored, Ticket, Tx, Weight};
+use super::waker::Waker;
+use crate::engine::{Arranged, Restored, Ticket, Tx};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot, Transaction};
 use crate::path;
@@ -68,13 +68,13 @@ pub(super) const METHODS: &[Entry] = &[
     (ty::ScheduledTask, method::RemoveScheduledTask, Handler::Now(manager::remove)),
 ];
 
-/// The one timer behind all scheduled tasks of a server.
+/// What is behind all scheduled tasks of a server.
 #[derive(Debug)]
 pub(super) struct Schedules {
     service: Weak<Service>,
     /// When the server started, in microseconds.
     started: AtomicI64,
-    timer: Mutex<Timer>,
+    waker: Waker,
 }
 
 /// The schedules of a state that is saved.
@@ -84,20 +84,15 @@ pub(super) struct Saved {
     ticket: Option<Ticket>,
 }
 
-/// What is waiting, with a number that no other has.
-#[derive(Debug, Default)]
-struct Timer {
-    number: u64,
-    ticket: Option<Ticket>,
-    /// The number of the last one that rang.
-    rang: u64,
-}
-
 impl Schedules {
     /// The schedules of a server that starts now.
     pub(super) fn new(service: Weak<Service>, started: DateTime) -> Self {
         let started = AtomicI64::new(started.micros());
-        Self { service, started, timer: Mutex::default() }
+        let ring = |service: &Service, rung| {
+            service.schedules().waker.rang(rung);
+            service.schedules().wake();
+        };
+        Self { waker: Waker::new(service.clone(), ring), service, started }
     }
 
     /// When the server started.
@@ -115,7 +110,7 @@ impl Schedules {
 
     /// What there is to save besides the inventory.
     pub(super) fn save(&self) -> Saved {
-        Saved { started: self.started(), ticket: self.timer().ticket }
+        Saved { started: self.started(), ticket: self.waker.ticket() }
     }
 
     /// Has `restore` bring back the state that `saved` is a part of, with the
@@ -125,34 +120,10 @@ impl Schedules {
         saved: &Saved,
         restore: impl FnOnce(&mut dyn FnMut(Ticket) -> Option<Arranged>) -> Restored,
     ) -> Restored {
-        let (number, before) = {
-            let mut timer = self.timer();
-            timer.number += 1;
-            (timer.number, timer.ticket.take())
-        };
-        if let Some((service, ticket)) = self.service.upgrade().zip(before) {
-            service.engine().forget_call(ticket);
-        }
-        let restored =
-            restore(&mut |ticket| (saved.ticket == Some(ticket)).then(|| self.call(number)));
+        let restored = self.waker.restore(saved.ticket, restore);
         self.started.store(saved.started.micros(), Ordering::Release);
-        let mut timer = self.timer();
-        if timer.number == number && timer.rang != number {
-            timer.ticket = saved.ticket.and_then(|then| restored.calls.get(&then).copied());
-        }
-        drop(timer);
         self.wake();
         restored
-    }
-
-    /// What the timer with this number does when its time has come.
-    fn call(&self, number: u64) -> Arranged {
-        let then = self.service.clone();
-        Box::new(move |_| {
-            if let Some(service) = then.upgrade() {
-                service.schedules().ring(number);
-            }
-        })
     }
 
     /// Takes up the scheduled tasks that the inventory has from the start. Runs
@@ -200,33 +171,9 @@ impl Schedules {
 
     fn arm(&self, service: &Service) {
         let next = waiting(&service.engine().snapshot()).into_iter().map(|(next, _)| next).min();
-        let Some(next) = next else { return };
-        let mut timer = self.timer();
-        match timer.ticket {
-            Some(ticket) if ticket.due() <= next => return,
-            Some(ticket) => drop(service.engine().forget_call(ticket)),
-            None => {}
+        if let Some(next) = next {
+            self.waker.set(service, next);
         }
-        timer.number += 1;
-        let call = self.call(timer.number);
-        // What is due at once would be done in here, with the timer locked.
-        let wait = next.since(service.engine().now()).max(Duration::from_micros(1));
-        timer.ticket = Some(service.engine().after(wait, Weight::Work, call));
-    }
-
-    /// The time of a timer has come.
-    fn ring(&self, number: u64) {
-        let mut timer = self.timer();
-        timer.rang = number;
-        if timer.number == number {
-            timer.ticket = None;
-        }
-        drop(timer);
-        self.wake();
-    }
-
-    fn timer(&self) -> MutexGuard<'_, Timer> {
-        self.timer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The schedule of a scheduled task that was accepted.

@@ -6,7 +6,6 @@ use crate::inventory::Read;
 use crate::path;
 use crate::schema::ty;
 use crate::value::{DateTime, MoRef, Object};
-use crate::vsphere::alarm;
 use crate::vsphere::datastore_path::DatastorePath;
 use crate::vsphere::model::Catalog;
 use crate::vsphere::{model, placement, scheduled};
@@ -73,9 +72,6 @@ pub(in crate::vsphere) fn remove(tx: &mut Tx<'_>, vm: &MoRef) -> Result<(), Faul
     }
     scheduled::forget(tx, |mo| mo == vm)?;
     tx.remove(&super::customize::kept(vm));
-    for alarm in alarm::declared(tx, vm) {
-        tx.remove(&alarm);
-    }
     model::vm::remove(tx, vm)
 }
 
