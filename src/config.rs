@@ -281,6 +281,9 @@ pub struct Delays {
 pub struct Limits {
     /// Bytes in a request's body, after decompression. Uploads of files are not bounded.
     pub body: usize,
+    /// Bytes of the long bodies that are being read and worked on. When there are so many,
+    /// further ones are not read until some are done with.
+    pub requests: usize,
     /// Elements inside each other in an XML document. Each costs the thread that reads them some
     /// of its stack: a debug build has room for about 400 in the usual two megabytes.
     pub xml_depth: usize,
@@ -331,6 +334,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 32 << 20,
+            requests: 256 << 20,
             xml_depth: 128,
             xml_attributes: 64,
             headers: 100,

@@ -256,6 +256,10 @@ struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Size(default().limits.body))]
     max_body: Size,
 
+    /// Most memory for long request bodies that are worked on; further ones wait
+    #[arg(long, value_name = "BYTES", default_value_t = Size(default().limits.requests))]
+    max_requests: Size,
+
     /// Most memory for long replies that clients have not taken yet; further ones wait
     #[arg(long, value_name = "BYTES", default_value_t = Size(default().limits.replies))]
     max_replies: Size,
@@ -460,6 +464,7 @@ impl From<LimitFlags> for Limits {
     fn from(flags: LimitFlags) -> Self {
         Self {
             body: flags.max_body.0,
+            requests: flags.max_requests.0,
             replies: flags.max_replies.0.max(1),
             xml_depth: flags.max_depth,
             xml_attributes: flags.max_attributes,

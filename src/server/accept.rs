@@ -153,7 +153,8 @@ fn is_about_connection(error: &io::Error) -> bool {
     )
 }
 
-/// One connection from its first byte to its last.
+/// One connection from its first byte to its last. Each kind of connection is
+/// boxed: there are very many that rest, and none needs the room of another.
 async fn connection(
     stream: TcpStream,
     address: SocketAddr,
@@ -186,17 +187,18 @@ async fn open(
     // Replies are written whole: waiting for more would only delay them.
     stream.set_nodelay(true)?;
     match (door, &context.tls) {
-        (Door::Tunnel, _) => tunnel::serve(stream, address, hangup, context.clone()).await,
+        (Door::Tunnel, _) => {
+            Box::pin(tunnel::serve(stream, address, hangup, context.clone())).await
+        }
         (Door::Main, None) => {
             let line = Line::new(stream, hangup.clone());
-            plain(line, address, hangup, context).await
+            Box::pin(plain(line, address, hangup, context)).await
         }
         (Door::Main, Some(tls)) => {
-            let Some(stream) = expect_tls(stream, context.limits.header_time).await? else {
-                return Ok(());
-            };
+            let first = expect_tls(stream, context.limits.header_time);
+            let Some(stream) = Box::pin(first).await? else { return Ok(()) };
             let line = Line::new(stream, hangup.clone());
-            encrypted(line, address, &tls.main, hangup, context).await
+            Box::pin(encrypted(line, address, &tls.main, hangup, context)).await
         }
     }
 }
@@ -286,7 +288,8 @@ where
                 .max_header_size(limits.header_bytes)
                 .serve_connection(io(Chatter::Never), answerer)
                 .with_upgrades();
-            finish(connection, http1::UpgradeableConnection::graceful_shutdown, context).await
+            let ask = http1::UpgradeableConnection::graceful_shutdown;
+            Box::pin(finish(connection, ask, context)).await
         }
         Protocol::Http2 => {
             let header_bytes = u32::try_from(limits.header_bytes).unwrap_or(u32::MAX);
@@ -297,7 +300,8 @@ where
                 .initial_stream_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
                 .serve_connection(io(Chatter::Allowed), answerer);
-            finish(connection, http2::Connection::graceful_shutdown, context).await
+            let ask = http2::Connection::graceful_shutdown;
+            Box::pin(finish(connection, ask, context)).await
         }
     }
 }

@@ -14,6 +14,7 @@ use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
 use tower_http::CompressionLevel;
@@ -38,6 +39,14 @@ const WORTH_COMPRESSING: u64 = 1024;
 /// Where files go up. They are handed on as they come, however long they are.
 const UPLOADS: [&str; 3] = ["/folder/", "/nfc/", "/guestFile"];
 
+/// Bodies up to this length are read as they come: together they cannot be more than there are
+/// requests at a time.
+const SHORT: usize = 64 << 10;
+
+/// Bodies up to this length are copied out of the connection's buffer, which is larger: a request
+/// may wait for long, and nothing else may be kept by it.
+const SMALL: usize = 4 << 10;
+
 /// How long a refused body is still taken, so that the client gets to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -61,7 +70,7 @@ pub(super) fn assemble(config: &Config, routes: axum::Router) -> Routes {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(compression)
         .layer(RequestDecompressionLayer::new())
-        .layer(GatherLayer(Arc::new(limits)))
+        .layer(GatherLayer { room: Room::new(limits.requests), limits: Arc::new(limits) })
         .service(routes);
     Routes::new(service)
 }
@@ -155,6 +164,8 @@ enum Refusal {
     TooLarge,
     TooSlow,
     Broken,
+    /// Others take all the room there is.
+    NoRoom,
 }
 
 impl Refusal {
@@ -172,6 +183,10 @@ impl Refusal {
                 StatusCode::BAD_REQUEST,
                 "The request's body cannot be read: it is cut short, or not valid gzip.\n".into(),
             ),
+            Self::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server is at work on as many long requests as it may be.\n".into(),
+            ),
         };
         let mut response = (status, text).into_response();
         let headers = response.headers_mut();
@@ -183,19 +198,44 @@ impl Refusal {
 
 /// Gathers request bodies within the limits before the routes see them.
 #[derive(Clone)]
-struct GatherLayer(Arc<Limits>);
+struct GatherLayer {
+    room: Room,
+    limits: Arc<Limits>,
+}
+
+/// The room for long bodies, in KiB.
+#[derive(Clone)]
+struct Room {
+    left: Arc<Semaphore>,
+    all: u32,
+}
+
+impl Room {
+    fn new(bytes: usize) -> Self {
+        let all = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).max(1);
+        Self { left: Arc::new(Semaphore::new(all as usize)), all }
+    }
+
+    /// Waits for room for so many bytes, or for all room there is if that is less; first come,
+    /// first served.
+    async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+        let wanted = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.all);
+        self.left.clone().acquire_many_owned(wanted).await.map_err(|_| Refusal::NoRoom)
+    }
+}
 
 impl Layer<axum::Router> for GatherLayer {
     type Service = Gather;
 
     fn layer(&self, routes: axum::Router) -> Gather {
-        Gather { routes, limits: self.0.clone() }
+        Gather { routes, room: self.room.clone(), limits: self.limits.clone() }
     }
 }
 
 #[derive(Clone)]
 struct Gather {
     routes: axum::Router,
+    room: Room,
     limits: Arc<Limits>,
 }
 
@@ -213,15 +253,17 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Self { routes, limits } = self.clone();
+        let Self { routes, room, limits } = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let uploads = UPLOADS.iter().any(|prefix| parts.uri.path().starts_with(prefix));
+            // Kept until the request is answered.
+            let mut held = None;
             let body = if uploads {
                 Body::new(TimeoutBody::new(limits.body_time, body))
             } else {
                 let expects = parts.headers.contains_key(EXPECT);
-                match gather(body, &limits, expects).await {
+                match gather(body, &limits, &room, &mut held, expects).await {
                     Ok(bytes) => Body::from(bytes),
                     Err(refusal) => {
                         tracing::warn!(
@@ -232,13 +274,22 @@ where
                     }
                 }
             };
-            routes.oneshot(Request::from_parts(parts, body)).await
+            let response = routes.oneshot(Request::from_parts(parts, body)).await;
+            drop(held);
+            response
         })
     }
 }
 
-/// Reads a body to its end. `expects` says that the client waits for a word before it sends.
-async fn gather<B>(body: B, limits: &Limits, expects: bool) -> Result<Bytes, Refusal>
+/// Reads a body to its end, once there is room for it if it is long; `held` gets that. `expects`
+/// says that the client waits for a word before it sends.
+async fn gather<B>(
+    body: B,
+    limits: &Limits,
+    room: &Room,
+    held: &mut Option<OwnedSemaphorePermit>,
+    expects: bool,
+) -> Result<Bytes, Refusal>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -252,7 +303,11 @@ where
     let outcome = if least > limits.body as u64 {
         Err(Refusal::TooLarge)
     } else {
-        match timeout(limits.body_time, read(body.as_mut(), least, limits.body)).await {
+        if least > SHORT as u64 {
+            let taken = timeout(limits.body_time, room.take(least)).await;
+            *held = Some(taken.map_err(|_| Refusal::NoRoom)??);
+        }
+        match timeout(limits.body_time, read(body.as_mut(), least, limits.body, room, held)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Refusal::TooSlow),
         }
@@ -264,7 +319,13 @@ where
     outcome
 }
 
-async fn read<B>(mut body: Pin<&mut B>, announced: u64, limit: usize) -> Result<Bytes, Refusal>
+async fn read<B>(
+    mut body: Pin<&mut B>,
+    announced: u64,
+    limit: usize,
+    room: &Room,
+    held: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Bytes, Refusal>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -274,7 +335,9 @@ where
     if first.len() > limit {
         return Err(Refusal::TooLarge);
     }
-    let Some(second) = next(body.as_mut()).await? else { return Ok(first) };
+    let Some(second) = next(body.as_mut()).await? else {
+        return Ok(if first.len() > SMALL { first } else { Bytes::copy_from_slice(&first) });
+    };
     // What is announced is only believed so far: memory is for bytes that came.
     let expected = usize::try_from(announced).unwrap_or(limit).min(1 << 20);
     let mut whole = Vec::with_capacity(expected.max(first.len() + second.len()));
@@ -283,6 +346,10 @@ where
     while let Some(bytes) = piece {
         if bytes.len() > limit - whole.len() {
             return Err(Refusal::TooLarge);
+        }
+        if held.is_none() && whole.len() + bytes.len() > SHORT {
+            // Nobody said how long it is going to be.
+            *held = Some(room.take(limit as u64).await?);
         }
         whole.extend_from_slice(&bytes);
         piece = next(body.as_mut()).await?;

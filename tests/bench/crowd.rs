@@ -142,6 +142,7 @@ async fn drive(server: &Server, connections: usize) {
     let mut changer = Session::login(address).await;
     let watched = objects(&mut changer).await;
     let before = server.resident().unwrap_or_default();
+    row("memory before", before as f64 / 1e6, "MB");
     let held = |what: &str, before: u64, count: usize| {
         let bytes = server.resident().unwrap_or_default().saturating_sub(before);
         row(&format!("    memory for each {what}"), bytes as f64 / count as f64 / 1e3, "KB");

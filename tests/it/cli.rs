@@ -91,6 +91,7 @@ const VALUES: &[(&str, &str, Check)] = &[
     ("max-depth", "7", |c| c.limits.xml_depth == 7),
     ("max-attributes", "7", |c| c.limits.xml_attributes == 7),
     ("max-connections", "7", |c| c.limits.connections == 7),
+    ("max-requests", "64MiB", |c| c.limits.requests == 64 << 20),
     ("max-replies", "64MiB", |c| c.limits.replies == 64 << 20),
     ("max-sessions", "7", |c| c.limits.sessions == 7),
     ("max-filters", "7", |c| c.limits.filters == 7),

@@ -1,11 +1,12 @@
 //! Limits in size and in time. Time is tokio's paused clock: it jumps to the next deadline
 //! whenever everybody waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
@@ -52,6 +53,45 @@ async fn a_client_that_writes_first_and_reads_later_learns_why() {
     let mut client = server.client().await;
     let reply = client.post("/length", &[], &vec![b'x'; 20 << 20]).await;
     assert_eq!(reply.status, 413);
+}
+
+/// Long requests wait until there is room, or for as long as a body may take; short ones pass.
+#[tokio::test(start_paused = true)]
+async fn long_requests_wait_for_room() {
+    let mut config = plain();
+    config.limits.requests = 300 << 10;
+    let body_time = config.limits.body_time;
+    let go = Arc::new(tokio::sync::Notify::new());
+    let until = go.clone();
+    let hold = move |body: axum::body::Bytes| async move {
+        if body.len() > 1000 {
+            until.notified().await;
+        }
+        body.len().to_string()
+    };
+    let server = start(config, Router::new().route("/hold", post(hold))).await;
+    let (mut first, mut second) = (server.client().await, server.client().await);
+    let (long, length) = (vec![b'x'; 200 << 10], format!("content-length: {}", 200 << 10));
+    first.write(head("POST", "/hold", &[&length]).as_bytes()).await;
+    first.write(&long).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    second.write(head("POST", "/hold", &[&length]).as_bytes()).await;
+    second.write(&long).await;
+    assert_eq!(server.client().await.post("/hold", &[], b"short").await.text(), "5");
+    let begun = Instant::now();
+    assert_eq!(second.reply().await.unwrap().status, 503);
+    took(begun, body_time);
+
+    // One whose length nobody knows counts as the longest that may be.
+    let mut third = server.client().await;
+    third.write(head("POST", "/hold", &["transfer-encoding: chunked"]).as_bytes()).await;
+    third.write(&[b"19000\r\n", &vec![b'x'; 100 << 10][..], b"\r\n0\r\n\r\n"].concat()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    go.notify_one();
+    assert_eq!(first.reply().await.unwrap().text(), (200 << 10).to_string());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    go.notify_one();
+    assert_eq!(third.reply().await.unwrap().text(), (100 << 10).to_string());
 }
 
 #[tokio::test]
