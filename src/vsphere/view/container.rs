@@ -3,7 +3,9 @@
 //! A view is computed once and then follows the commits: of each container that
 //! a commit touched, what came and what went. So a view costs what changes in
 //! it, however much it shows. Views of the same things are one, whoever made
-//! them: a hundred clients that list all machines share one list.
+//! them: a hundred clients that list all machines share one list. What views
+//! know is a memory of what can be computed again, and bounded: those that were
+//! not read for the longest time forget theirs first.
 //!
 //! ```text
 //!   compute ──► Tree at version n ──commits n+1 … m──► Tree at version m
@@ -14,7 +16,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 
 use super::super::containment::ways;
 use super::super::session::SessionObject;
@@ -37,26 +40,86 @@ struct Scope {
     recursive: bool,
 }
 
+/// How many objects all views together remember.
+const REMEMBERED: usize = 10_000_000;
+
 /// One view, for everybody who has one of this scope.
 struct View {
     scope: Scope,
     tree: Mutex<Option<Tree>>,
+    /// How many objects the tree has.
+    size: AtomicUsize,
+    /// When it was read last, counted in readings.
+    read: AtomicU64,
+    all: Arc<All>,
 }
 
 /// The views that there are.
-#[derive(Debug, Default)]
-pub(in crate::vsphere) struct ContainerViews(Mutex<HashMap<Scope, Weak<View>>>);
+#[derive(Clone, Debug, Default)]
+pub(in crate::vsphere) struct ContainerViews(Arc<All>);
+
+#[derive(Debug)]
+struct All {
+    views: Mutex<HashMap<Scope, Weak<View>>>,
+    readings: AtomicU64,
+    /// How many objects the trees have together.
+    held: AtomicUsize,
+    limit: usize,
+}
+
+impl Default for All {
+    fn default() -> Self {
+        let (views, readings, held) = Default::default();
+        Self { views, readings, held, limit: REMEMBERED }
+    }
+}
 
 impl ContainerViews {
     fn view(&self, scope: Scope) -> Arc<View> {
-        let mut views = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut views = self.0.views.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(view) = views.get(&scope).and_then(Weak::upgrade) {
             return view;
         }
         views.retain(|_, view| view.strong_count() > 0);
-        let view = Arc::new(View { scope: scope.clone(), tree: Mutex::default() });
+        let view = Arc::new(View::new(scope.clone(), self.0.clone()));
         views.insert(scope, Arc::downgrade(&view));
         view
+    }
+}
+
+impl All {
+    /// A tree has `now` objects instead of `before`. If that is too much, others
+    /// than that of `reader` are forgotten, those that were not read for the
+    /// longest time first, except where somebody reads.
+    fn resize(&self, reader: &View, before: usize, now: usize) {
+        self.held.fetch_add(now, Ordering::Relaxed);
+        if self.held.fetch_sub(before, Ordering::Relaxed) - before <= self.limit {
+            return;
+        }
+        let views = self.views.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others: Vec<Arc<View>> = views.values().filter_map(Weak::upgrade).collect();
+        drop(views);
+        others.retain(|view| !std::ptr::eq(&raw const **view, reader));
+        others.sort_by_key(|view| view.read.load(Ordering::Relaxed));
+        for view in others {
+            if self.held.load(Ordering::Relaxed) <= self.limit {
+                break;
+            }
+            let tree = match view.tree.try_lock() {
+                Ok(mut tree) => tree.take(),
+                Err(TryLockError::Poisoned(tree)) => tree.into_inner().take(),
+                Err(TryLockError::WouldBlock) => None,
+            };
+            if tree.is_some() {
+                self.held.fetch_sub(view.size.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.all.held.fetch_sub(*self.size.get_mut(), Ordering::Relaxed);
     }
 }
 
@@ -104,12 +167,24 @@ impl ContainerView {
 }
 
 impl View {
+    fn new(scope: Scope, all: Arc<All>) -> Self {
+        let (tree, size, read) = Default::default();
+        Self { scope, tree, size, read, all }
+    }
+
     /// What `read` makes of the tree at the version of `snapshot`, or at a later
     /// one if somebody has asked for that already.
     fn tree<T>(&self, snapshot: &Snapshot, read: impl FnOnce(&Tree) -> T) -> T {
         let mut held = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         let followed = held.take().and_then(|tree| tree.follow(&self.scope, snapshot).ok());
-        read(held.insert(followed.unwrap_or_else(|| Tree::compute(&self.scope, snapshot))))
+        let tree = followed.unwrap_or_else(|| Tree::compute(&self.scope, snapshot));
+        let now = tree.reached.len();
+        let before = self.size.swap(now, Ordering::Relaxed);
+        self.read.store(self.all.readings.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        if before != now {
+            self.all.resize(self, before, now);
+        }
+        read(held.insert(tree))
     }
 }
 
@@ -360,7 +435,7 @@ mod tests {
 
     fn view(recursive: bool) -> View {
         let scope = Scope { container: folder(0), types: Vec::new(), recursive };
-        View { scope, tree: Mutex::default() }
+        View::new(scope, Arc::default())
     }
 
     /// The members, and how many objects were looked at for this.
@@ -375,6 +450,29 @@ mod tests {
             assert_eq!(tree.properties.field("view"), Some(&Value::from(tree.members.clone())));
             (members, looked_at)
         })
+    }
+
+    /// Views beyond what is remembered are computed again when they are read.
+    #[test]
+    fn what_views_remember_is_bounded() {
+        let store = store(100);
+        let all = Arc::new(All { limit: 250, ..All::default() });
+        let views = ContainerViews(all.clone());
+        let of =
+            |types: Vec<Type>| views.view(Scope { container: folder(0), types, recursive: true });
+        let made = [of(Vec::new()), of(vec![ty::VirtualMachine]), of(vec![ty::Folder])];
+        let members = |view: &View| view.tree(&store.snapshot(), |tree| tree.members.len());
+        let is_remembered = |view: &View| view.tree.lock().unwrap().is_some();
+        for _ in 0..2 {
+            assert_eq!([0, 1, 2].map(|number: usize| members(&made[number])), [102, 100, 2]);
+            assert_eq!(
+                [0, 1, 2].map(|number: usize| is_remembered(&made[number])),
+                [false, true, true]
+            );
+            assert_eq!(all.held.load(Ordering::Relaxed), 204);
+        }
+        drop(made);
+        assert_eq!(all.held.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -433,6 +531,6 @@ mod tests {
         assert!(Arc::ptr_eq(&one, &two) && !Arc::ptr_eq(&one, &views.view(scope(false))));
         drop((one, two));
         assert_eq!(views.view(scope(true)).scope, scope(true));
-        assert_eq!(views.0.lock().unwrap().len(), 1, "what nobody has is forgotten");
+        assert_eq!(views.0.views.lock().unwrap().len(), 1, "what nobody has is forgotten");
     }
 }

@@ -13,6 +13,7 @@ mod container;
 mod inventory;
 mod list;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use self::container::ContainerView;
@@ -71,6 +72,9 @@ fn create_container_view(service: &Service, call: &Call) -> Answer {
         })
         .collect::<Option<Vec<Type>>>()
         .ok_or_else(|| Fault::invalid_argument("type"))?;
+    // Each once: a list of any length says no more than that.
+    let mut known = HashSet::new();
+    let types = types.into_iter().filter(|ty| known.insert(*ty)).collect();
     let recursive = call.flag(arg!(CreateContainerView.recursive));
     let view = ContainerView::new(service.views(), container.clone(), types, recursive);
     add(service, call, ty::ContainerView, view)
