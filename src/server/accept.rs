@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
@@ -12,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::line::Line;
@@ -39,6 +40,9 @@ pub(super) struct Context {
     /// The limits of every connection.
     pub(super) limits: Limits,
     places: Arc<Semaphore>,
+    started: Instant,
+    /// In which second memory was given back last.
+    relieved: AtomicU64,
     /// The signal to stop.
     pub(super) shutdown: Shutdown,
 }
@@ -56,7 +60,19 @@ impl Context {
             tls,
             limits: config.limits.clone(),
             places: Arc::new(Semaphore::new(config.limits.connections.min(Semaphore::MAX_PERMITS))),
+            started: Instant::now(),
+            relieved: AtomicU64::new(0),
             shutdown: Shutdown::new(),
+        }
+    }
+
+    /// A connection has ended, and maybe it was the last of many. The allocator gives back to the
+    /// system what was freed when a thread ends, and not by itself; one that has nothing to do
+    /// ends some seconds from now.
+    fn relieve(&self) {
+        let second = self.started.elapsed().as_secs() + 1;
+        if self.relieved.swap(second, Ordering::Relaxed) != second {
+            drop(tokio::task::spawn_blocking(|| ()));
         }
     }
 
@@ -172,6 +188,7 @@ async fn connection(
     if let Err(error) = outcome {
         tracing::debug!(%address, %error, "connection ended");
     }
+    context.relieve();
     drop((place, alive));
 }
 

@@ -134,7 +134,7 @@ impl Session {
             user_name: login.user_name,
             full_name: login.full_name,
             address: login.address,
-            user_agent: login.user_agent,
+            user_agent: Str::from(shortened(&login.user_agent)),
             login_time: login.now,
             extension: login.extension,
             last_active: AtomicI64::new(login.now.micros()),
@@ -321,6 +321,12 @@ impl Session {
     }
 }
 
+/// What is kept of a text that a client may make as long as it likes.
+pub(super) fn shortened(text: &str) -> &str {
+    const LONGEST: usize = 1024;
+    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default()
+}
+
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the token: logs are read by more people than may log in.
@@ -354,17 +360,22 @@ impl<C: Fn() -> DateTime> fmt::Debug for Busy<C> {
 
 /// All sessions that are alive.
 #[derive(Debug, Default)]
-pub struct Sessions {
-    by_token: RwLock<HashMap<Str, Arc<Session>>>,
+pub struct Sessions(RwLock<Alive>);
+
+#[derive(Debug, Default)]
+struct Alive {
+    by_token: HashMap<Str, Arc<Session>>,
+    by_key: HashMap<Str, Arc<Session>>,
 }
 
 impl Sessions {
     /// Adds a session, unless there are `limit`; whether it is there now.
     pub fn add(&self, session: Arc<Session>, limit: usize) -> bool {
-        let mut sessions = write(&self.by_token);
-        let fits = sessions.len() < limit;
+        let mut sessions = write(&self.0);
+        let fits = sessions.by_token.len() < limit;
         if fits {
-            sessions.insert(session.token.clone(), session);
+            sessions.by_key.insert(session.key.clone(), session.clone());
+            sessions.by_token.insert(session.token.clone(), session);
         }
         fits
     }
@@ -382,24 +393,24 @@ impl Sessions {
 
     /// The session with the token.
     pub fn by_token(&self, token: &str) -> Option<Arc<Session>> {
-        read(&self.by_token).get(token).cloned()
+        read(&self.0).by_token.get(token).cloned()
     }
 
     /// The session with the key.
     pub fn by_key(&self, key: &str) -> Option<Arc<Session>> {
-        read(&self.by_token).values().find(|session| session.key == key).cloned()
+        read(&self.0).by_key.get(key).cloned()
     }
 
     /// All sessions, oldest first.
     pub fn list(&self) -> Vec<Arc<Session>> {
-        let mut all: Vec<_> = read(&self.by_token).values().cloned().collect();
+        let mut all: Vec<_> = read(&self.0).by_token.values().cloned().collect();
         all.sort_by(|a, b| (a.login_time, &a.key).cmp(&(b.login_time, &b.key)));
         all
     }
 
     /// How many sessions there are.
     pub fn len(&self) -> usize {
-        read(&self.by_token).len()
+        read(&self.0).by_token.len()
     }
 
     /// Whether nobody is logged in.
@@ -409,7 +420,12 @@ impl Sessions {
 
     /// Ends a session: its waits, views and filters are gone. Whether it was alive.
     pub fn end(&self, session: &Session) -> bool {
-        let alive = write(&self.by_token).remove(&session.token).is_some();
+        let mut sessions = write(&self.0);
+        let alive = sessions.by_token.remove(&session.token).is_some();
+        if alive {
+            sessions.by_key.remove(&session.key);
+        }
+        drop(sessions);
         session.end();
         alive
     }
@@ -424,7 +440,8 @@ impl Sessions {
     /// When the first session will have been idle for `timeout`, if nothing
     /// happens from `now` on.
     pub fn first_idle(&self, now: DateTime, timeout: Duration) -> Option<DateTime> {
-        read(&self.by_token).values().filter_map(|session| session.idle_from(now, timeout)).min()
+        let sessions = read(&self.0);
+        sessions.by_token.values().filter_map(|session| session.idle_from(now, timeout)).min()
     }
 }
 

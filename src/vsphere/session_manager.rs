@@ -175,8 +175,17 @@ pub(super) fn log_in(
     })
 }
 
+/// Names of users are no longer than this: they stand in sessions, tasks and events.
+const LONGEST_NAME: usize = 1024;
+
+/// The longest name of a locale.
+const LONGEST_LOCALE: usize = 64;
+
 /// Who may see nothing at all does not get in.
 fn enter(service: &Service, user: &str) -> Result<(), Fault> {
+    if user.len() > LONGEST_NAME {
+        return Err(Fault::invalid_login());
+    }
     let Some(rights) = service.authorization().rights(user) else { return Ok(()) };
     if Access::new(rights, service.engine().snapshot()).sees_anything() {
         return Ok(());
@@ -221,12 +230,15 @@ fn locale(service: &Service, call: &Call, slot: usize) -> Result<Str, Fault> {
         &service.content().session_manager,
         path!(SessionManager, "supportedLocaleList"),
     );
-    let known = supported.is_some_and(|list| {
-        let language = wanted.split(['_', '-', '.']).next().unwrap_or(wanted);
-        list.items().iter().filter_map(Value::as_str).any(|locale| {
-            locale == wanted || locale == language || locale.starts_with(&format!("{language}_"))
-        })
-    });
+    let known = wanted.len() <= LONGEST_LOCALE
+        && supported.is_some_and(|list| {
+            let language = wanted.split(['_', '-', '.']).next().unwrap_or(wanted);
+            list.items().iter().filter_map(Value::as_str).any(|locale| {
+                locale == wanted
+                    || locale == language
+                    || locale.starts_with(&format!("{language}_"))
+            })
+        });
     if known {
         Ok(Str::from(wanted))
     } else {

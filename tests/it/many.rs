@@ -177,6 +177,29 @@ fn there_are_only_so_many_sessions() {
     assert!(login(&service).is_ok());
 }
 
+/// What a client may make as long as it likes does not stay as long as it is.
+#[test]
+fn a_login_leaves_no_long_texts() {
+    let service = server(Limits::default());
+    let manager = service.content().session_manager.clone();
+    let long = "x".repeat(1 << 20);
+    let log_in = |name: &str, locale: Option<&str>| {
+        let args = args!(Login, userName: name, password: "pass");
+        let mut call = call(&service, None, &manager, args);
+        if let Some(locale) = locale {
+            call.args[method::Login.param_slot("locale")] = Some(Value::from(locale));
+        }
+        call.caller.user_agent = long.as_str().into();
+        answer(&service, &call).map(|_| call.caller.began.get().cloned().expect("a session"))
+    };
+    assert_eq!(log_in(&long, None).unwrap_err().ty(), ty::InvalidLogin);
+    assert_eq!(log_in("user", Some(&format!("en_{long}"))).unwrap_err().ty(), ty::InvalidLocale);
+    assert_eq!(log_in("user", Some("en")).unwrap().user_agent.len(), 1024);
+    let snapshot = service.engine().snapshot();
+    let events = vimsim::engine::events_in(&snapshot).unwrap();
+    assert!(events.iter().all(|event| event.user.len() <= 1024));
+}
+
 #[test]
 fn a_session_has_only_so_many_filters() {
     let service = server(Limits { filters: 2, ..Limits::default() });

@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::object;
 use crate::path;
 use crate::value::{Object, Str, Value};
-use crate::vsphere::session::Session;
+use crate::vsphere::session::{Session, shortened};
 
 /// A session has begun.
 pub(in crate::vsphere) fn began(engine: &Engine, session: &Session) {
@@ -34,12 +34,14 @@ pub(in crate::vsphere) fn ended(engine: &Engine, session: &Session) {
 
 /// Somebody who may see nothing did not get in.
 pub(in crate::vsphere) fn kept_out(engine: &Engine, user: &str, address: &Str) {
-    tell(engine, &user.into(), &object!(NoAccessUserEvent { ipAddress: address }));
+    let user = shortened(user).into();
+    tell(engine, &user, &object!(NoAccessUserEvent { ipAddress: address }));
 }
 
 /// Somebody did not get in.
 pub(in crate::vsphere) fn refused(engine: &Engine, user: &str, address: &Str) {
-    tell(engine, &user.into(), &object!(BadUsernameSessionEvent { ipAddress: address }));
+    let user = shortened(user).into();
+    tell(engine, &user, &object!(BadUsernameSessionEvent { ipAddress: address }));
 }
 
 /// The user `by` ended somebody else's session.
