@@ -324,7 +324,8 @@ impl Session {
 /// What is kept of a text that a client may make as long as it likes.
 pub(super) fn shortened(text: &str) -> &str {
     const LONGEST: usize = 1024;
-    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default()
+    let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 impl fmt::Debug for Session {
