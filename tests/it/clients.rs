@@ -86,6 +86,11 @@ mod pyvmomi {
     }
 
     #[test]
+    fn alarms() {
+        python("pyvmomi", "alarms", &[]);
+    }
+
+    #[test]
     fn directing() {
         python("pyvmomi", "directing", &[]);
     }
@@ -258,6 +263,11 @@ mod govc {
     #[test]
     fn events() {
         go("TestGovc/events", &[]);
+    }
+
+    #[test]
+    fn alarms() {
+        go("TestGovc/alarms", &[]);
     }
 
     #[test]
