@@ -162,6 +162,7 @@ impl Service {
         restart(self.engine(), &fault);
         events::life::restarted(self.engine())?;
         self.touch(&self.content().session_manager);
+        self.alarms().wake();
         self.schedules().restart()
     }
 }

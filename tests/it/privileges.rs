@@ -1,5 +1,6 @@
 //! Who may do what: the rules by themselves, and on a whole server.
 
+mod alarms;
 mod calls;
 mod manager;
 mod reads;

@@ -42,6 +42,13 @@ const COUNTERS: &[Counter] = &[
 ];
 
 impl Counter {
+    /// One in MHz.
+    #[cfg(test)]
+    pub(super) const MHZ: Self = Self { group: "cpu", name: "usagemhz", on: ALL };
+    /// One in hundredths of a percent.
+    #[cfg(test)]
+    pub(super) const SHARE: Self = Self { group: "cpu", name: "usage", on: MACHINE_TO_CLUSTER };
+
     /// The counter with a number in the server's list; nothing if it has no
     /// number here.
     pub(super) fn read(state: &Snapshot, id: i32) -> Result<Option<Self>, Fault> {

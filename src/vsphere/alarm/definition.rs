@@ -259,7 +259,14 @@ fn read_state(given: &Object) -> Result<State, Fault> {
     let path = text(path!(StateAlarmExpression, "statePath")).unwrap_or_default();
     let path = Path::parse(of, path).map_err(|_| wrong(".statePath"))?;
     // What is computed when somebody reads it changes without a word.
-    let computed = ["recentTask", "triggeredAlarmState", "declaredAlarmState", "availableField"];
+    let computed = [
+        "recentTask",
+        "triggeredAlarmState",
+        "declaredAlarmState",
+        "overallStatus",
+        "availableField",
+        "effectiveRole",
+    ];
     let (leaf, is_array) = path.leaf();
     let first = path.text().split(['.', '[']).next().unwrap_or_default();
     if is_array || leaf.kind() == Kind::Data || computed.contains(&first) {

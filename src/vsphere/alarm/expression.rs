@@ -295,3 +295,170 @@ impl Operator {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Status::{Gray, Green, Red, Yellow};
+    use super::*;
+    use crate::schema::ty;
+
+    const COUNTER: Counter = Counter::MHZ;
+
+    /// A machine with a power state and a number.
+    struct Machine(Option<&'static str>, Option<i64>);
+
+    impl Facts for Machine {
+        fn ty(&self) -> Type {
+            ty::VirtualMachine
+        }
+
+        fn text(&self, _: &Path) -> Option<String> {
+            self.0.map(str::to_owned)
+        }
+
+        fn number(&self, _: Counter) -> Option<i64> {
+            self.1
+        }
+    }
+
+    fn at(seconds: u64) -> DateTime {
+        DateTime::EPOCH.after(Duration::from_secs(seconds))
+    }
+
+    fn state(unequal: bool, yellow: Option<&str>, red: Option<&str>) -> Expression {
+        let (of, value) = (ty::VirtualMachine, |text: &str| Str::from(text));
+        let path = Path::parse(of, "runtime.powerState").unwrap();
+        Expression::State(State {
+            of,
+            path,
+            unequal,
+            yellow: yellow.map(value),
+            red: red.map(value),
+        })
+    }
+
+    fn metric(below: bool, yellow: Option<(i64, u64)>, red: Option<(i64, u64)>) -> Expression {
+        let bound = |(value, lasting)| Bound { value, lasting: Duration::from_secs(lasting) };
+        Expression::Metric(Metric {
+            of: ty::VirtualMachine,
+            counter: Some(COUNTER),
+            below,
+            yellow: yellow.map(bound),
+            red: red.map(bound),
+            leaf: 0,
+        })
+    }
+
+    fn event(leaf: usize, status: Option<Status>) -> Expression {
+        let kinds = events::Types::named(vec!["VmEvent".to_owned()]).unwrap();
+        Expression::Event(Event { kinds, of: None, comparisons: Vec::new(), status, leaf })
+    }
+
+    fn judge(expression: &Expression, machine: &Machine) -> Status {
+        expression.judge(machine, &mut [Leaf::default()], at(0), 0).status
+    }
+
+    #[test]
+    fn a_property_is_what_it_should_be_or_not() {
+        let (both, other) =
+            (state(false, Some("suspended"), Some("off")), state(true, Some("on"), None));
+        let table = [
+            (&both, Some("off"), Red),
+            (&both, Some("suspended"), Yellow),
+            (&both, Some("on"), Green),
+            (&both, None, Gray),
+            (&other, Some("on"), Green),
+            (&other, Some("off"), Yellow),
+            (&other, None, Gray),
+        ];
+        for (expression, power, expected) in table {
+            assert_eq!(judge(expression, &Machine(power, None)), expected, "{power:?}");
+        }
+    }
+
+    proptest! {
+        /// Red before yellow, and each on its side of its bound.
+        #[test]
+        fn a_number_is_beyond_a_bound_or_not(
+            number in -20..20_i64,
+            yellow in prop::option::of(-20..20_i64),
+            red in prop::option::of(-20..20_i64),
+            below: bool,
+        ) {
+            let expression = metric(below, yellow.map(|it| (it, 0)), red.map(|it| (it, 0)));
+            let beyond = |bound: Option<i64>| {
+                bound.is_some_and(|bound| if below { number < bound } else { number > bound })
+            };
+            let expected = if beyond(red) { Red } else if beyond(yellow) { Yellow } else { Green };
+            prop_assert_eq!(judge(&expression, &Machine(None, Some(number))), expected);
+            prop_assert_eq!(judge(&expression, &Machine(None, None)), Gray);
+        }
+
+        /// Of alternatives the latest event counts, whatever came before it.
+        #[test]
+        fn the_latest_event_counts(
+            statuses in prop::collection::vec(prop::sample::select(Status::ALL.to_vec()), 1..5),
+            came in prop::collection::vec(any::<prop::sample::Index>(), 1..9),
+        ) {
+            let parts = statuses.iter().enumerate().map(|(leaf, it)| event(leaf, Some(*it)));
+            let expression = Expression::Or(parts.collect());
+            let mut leaves = vec![Leaf::default(); statuses.len()];
+            for index in came {
+                let leaf = index.index(statuses.len());
+                prop_assert!(expression.strike(leaf, &mut leaves));
+                let verdict = expression.judge(&Machine(None, None), &mut leaves, at(0), 0);
+                prop_assert_eq!(verdict.status, statuses[leaf]);
+            }
+            expression.forget_events(&mut leaves);
+            prop_assert_eq!(leaves, vec![Leaf::default(); statuses.len()]);
+        }
+    }
+
+    #[test]
+    fn a_number_must_stay_beyond_a_bound() {
+        let expression = metric(false, Some((10, 30)), Some((20, 60)));
+        let mut leaves = [Leaf::default()];
+        let mut look = |seconds, number| {
+            expression.judge(&Machine(None, Some(number)), &mut leaves, at(seconds), 0)
+        };
+        let verdict = |status, again: Option<u64>| Verdict { status, again: again.map(at) };
+        assert_eq!(look(0, 25), verdict(Green, Some(30)));
+        assert_eq!(look(10, 25), verdict(Green, Some(30)));
+        assert_eq!(look(30, 25), verdict(Yellow, Some(60)));
+        assert_eq!(look(40, 15), verdict(Yellow, None));
+        assert_eq!(look(50, 25), verdict(Yellow, Some(110)));
+        assert_eq!(look(110, 25), verdict(Red, None));
+        assert_eq!(look(111, 5), verdict(Green, None));
+        assert_eq!(look(112, 15), verdict(Green, Some(142)));
+    }
+
+    #[test]
+    fn tolerance_moves_a_bound_away() {
+        let table = [(false, 110, Green), (false, 111, Red), (true, 90, Green), (true, 89, Red)];
+        for (below, number, expected) in table {
+            let expression = metric(below, None, Some((100, 0)));
+            let machine = Machine(None, Some(number));
+            let verdict = expression.judge(&machine, &mut [Leaf::default()], at(0), 1_000);
+            assert_eq!(verdict.status, expected, "{number}");
+        }
+        assert_eq!(Counter::SHARE.margin(7_500, 500), 500, "of a percentage, points");
+    }
+
+    #[test]
+    fn all_of_several_events_must_have_come_unless_they_are_gray() {
+        let expression = Expression::Or(vec![
+            Expression::And(vec![event(0, Some(Red)), event(1, Some(Yellow))]),
+            event(2, Some(Green)),
+        ]);
+        let mut leaves = [Leaf::default(); 3];
+        let table = [(0, Red), (1, Yellow), (2, Green), (1, Yellow), (0, Yellow)];
+        for (leaf, expected) in table {
+            expression.strike(leaf, &mut leaves);
+            let verdict = expression.judge(&Machine(None, None), &mut leaves, at(0), 0);
+            assert_eq!(verdict.status, expected, "after {leaf}");
+        }
+        assert!(!expression.strike(3, &mut leaves));
+    }
+}

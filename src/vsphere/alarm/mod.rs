@@ -31,6 +31,8 @@
 //!
 //! Choices where the documents leave one:
 //!
+//! - Whoever watches `declaredAlarmState` is told when something is noted, not
+//!   when an alarm is declared above; the reference promises neither.
 //! - Which entities: those below the alarm's own of the types that its
 //!   expression names, in folders, in pools, and machines on hosts. An event
 //!   without an object type is one of the alarm's own entity.

@@ -53,7 +53,7 @@ impl Watcher {
     /// Part of each commit.
     pub(in crate::vsphere) fn watch(&self, tx: &mut Tx<'_>) {
         // The store's state is still the one before the commit.
-        if !watch::watch(tx, &self.store.snapshot()) {
+        if !watch::watch(tx, || self.store.snapshot()) {
             return;
         }
         let service = self.service.get().cloned();

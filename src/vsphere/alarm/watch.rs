@@ -24,9 +24,9 @@ use crate::vsphere::{containment, events};
 /// alarms that undo each other's work must not stop time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Takes in what a change did. `before` is the state before it; whether there
+/// Takes in what a change did. `before` gives the state before it; whether there
 /// is something to do for alarms, now or later, that was not before.
-pub(super) fn watch(tx: &mut Tx<'_>, before: &Snapshot) -> bool {
+pub(super) fn watch(tx: &mut Tx<'_>, before: impl FnOnce() -> Arc<Snapshot>) -> bool {
     let touches_alarm = |tx: &Tx<'_>| tx.changes().iter().any(|it| it.object.ty() == ty::Alarm);
     let mut table = match tx.aside::<Table>() {
         Some(table) if !table.is_idle() => table.clone(),
@@ -38,11 +38,11 @@ pub(super) fn watch(tx: &mut Tx<'_>, before: &Snapshot) -> bool {
         tx.set_aside(table);
         return has_more;
     }
-    let next = table.next();
+    let (next, before) = (table.next(), before());
     let mut watch = Watch::new(tx, table);
     let changes = watch.tx.changes().to_vec();
-    watch.take_alarms(before, &changes);
-    watch.take_entities(before, &changes);
+    watch.take_alarms(&before, &changes);
+    watch.take_entities(&before, &changes);
     watch.take_events();
     if !watch.changed {
         return false;

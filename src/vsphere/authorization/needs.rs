@@ -122,6 +122,16 @@ pub(super) fn of(access: &Access, call: &Call) -> Vec<Need> {
     needs.list
 }
 
+/// Whether a script is to be run, somewhere in a specification.
+fn has_script(spec: &Object) -> bool {
+    let inside = |value: &Value| match value {
+        Value::Object(inner) => has_script(inner),
+        Value::Array(array) => array.items().iter().filter_map(Value::as_object).any(has_script),
+        _ => false,
+    };
+    spec.ty().is_a(ty::RunScriptAction) || spec.iter().any(|(_, value)| inside(value))
+}
+
 /// The datastore that a path in brackets names: `[datastore] folder/file`.
 pub(super) fn datastore_of(state: &Snapshot, path: &str) -> Option<MoRef> {
     let (name, _) = path.trim_start().strip_prefix('[')?.split_once(']')?;
@@ -231,6 +241,21 @@ impl Needs<'_> {
             method::MigrateVM_Task => self.migrate(),
             method::MoveIntoFolder_Task => self.move_into_folder(),
             method::MoveIntoResourcePool => self.move_into_pool(),
+            method::CreateAlarm => {
+                self.script(arg!(CreateAlarm.spec), Some(arg!(CreateAlarm.entity)));
+            }
+            method::CreateScheduledTask => {
+                let entity = arg!(CreateScheduledTask.entity);
+                self.script(arg!(CreateScheduledTask.spec), Some(entity));
+            }
+            method::CreateObjectScheduledTask => {
+                let object = arg!(CreateObjectScheduledTask.obj);
+                self.script(arg!(CreateObjectScheduledTask.spec), Some(object));
+            }
+            method::ReconfigureAlarm => self.script(arg!(ReconfigureAlarm.spec), None),
+            method::ReconfigureScheduledTask => {
+                self.script(arg!(ReconfigureScheduledTask.spec), None);
+            }
             _ => return self.files(method),
         }
         true
@@ -252,6 +277,22 @@ impl Needs<'_> {
     fn user_groups(&mut self) {
         if !self.access.rights().allow_anywhere("Authorization.ModifyPermissions") {
             self.this("Authorization.ModifyPermissions");
+        }
+    }
+
+    /// API reference of `CreateAlarm`, `CreateScheduledTask` and what changes
+    /// them: who has a script run needs a privilege for that.
+    fn script(&mut self, spec: usize, object: Option<usize>) {
+        if !self.object(spec).is_some_and(has_script) {
+            return;
+        }
+        match object {
+            Some(slot) => {
+                for mo in self.named(slot) {
+                    self.add(&mo, "Global.ScriptAction");
+                }
+            }
+            None => self.this("Global.ScriptAction"),
         }
     }
 
