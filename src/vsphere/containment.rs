@@ -43,12 +43,13 @@ pub fn children(state: &(impl Read + ?Sized), container: &MoRef) -> Vec<MoRef> {
 
 /// The entity above `entity` in the inventory tree.
 pub fn parent(state: &(impl Read + ?Sized), entity: &MoRef) -> Option<MoRef> {
-    let up = |path| state.get(entity).and_then(|object| object.at(path)).and_then(|v| v.as_moref());
+    // Not by reference: of what nobody has changed, nothing is made and kept.
+    let up = |path| state.properties(entity)?.value(path)?.as_moref().cloned();
     let mut above = up(path!(ManagedEntity, "parent"));
     if above.is_none() && entity.ty().is_a(ty::VirtualMachine) {
         above = up(path!(VirtualMachine, "parentVApp"));
     }
-    above.cloned()
+    above
 }
 
 /// Whether `entity` is `top` or stands somewhere below it.

@@ -129,23 +129,23 @@ fn specs(value: Option<&Value>) -> impl Iterator<Item = &Object> {
 }
 
 fn retrieve(service: &Service, call: &Call) -> Answer {
-    let specs = specs(call.get(arg!(RetrieveProperties.specSet)));
-    let source = SessionSource::of(service, call);
-    let contents = Request::compile(specs)?.known_to(source.speaks()).retrieve(&source)?;
+    let given = || specs(call.get(arg!(RetrieveProperties.specSet)));
+    let source = SessionSource::of(service, call).reading(given());
+    let contents = Request::compile(given())?.known_to(source.speaks()).retrieve(&source)?;
     let contents = contents.into_iter().map(Value::Object).collect();
     Ok(Some(Array::new(ty::ObjectContent, contents).into()))
 }
 
 fn retrieve_ex(service: &Service, call: &Call) -> Answer {
-    let specs = specs(call.get(arg!(RetrievePropertiesEx.specSet)));
+    let given = || specs(call.get(arg!(RetrievePropertiesEx.specSet)));
     let options = call.get(arg!(RetrievePropertiesEx.options)).and_then(Value::as_object);
-    let source = SessionSource::of(service, call);
+    let source = SessionSource::of(service, call).reading(given());
     let result = if call.caller.session.is_some() {
-        collector(service, call)?.0.retrieve(specs, options, &source)?
+        collector(service, call)?.0.retrieve(given(), options, &source)?
     } else {
         // Nobody could come back for a second page, and all that can be read
         // without a login are a few properties of a few objects.
-        let contents = Request::compile(specs)?.known_to(source.speaks()).retrieve(&source)?;
+        let contents = Request::compile(given())?.known_to(source.speaks()).retrieve(&source)?;
         (!contents.is_empty()).then(|| object!(RetrieveResult { objects: contents }))
     };
     Ok(result.map(Value::Object))

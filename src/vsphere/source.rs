@@ -23,6 +23,8 @@ pub struct SessionSource<'s> {
     access: Option<Access>,
     touches: u64,
     version: Version,
+    /// Whether what follows from alarms may be read.
+    alarms: bool,
 }
 
 impl<'s> SessionSource<'s> {
@@ -31,12 +33,20 @@ impl<'s> SessionSource<'s> {
         let touches = service.touches();
         let snapshot = service.engine().snapshot();
         let access = session.and_then(|session| service.access(session, &snapshot));
-        Self { service, snapshot, session, access, touches, version: Version::NEWEST }
+        let version = Version::NEWEST;
+        Self { service, snapshot, session, access, touches, version, alarms: true }
     }
 
     /// The latest state as the caller of `call` sees it.
     pub fn of(service: &'s Service, call: &'s Call) -> Self {
         Self { version: call.caller.version, ..Self::new(service, call.caller.session.as_ref()) }
+    }
+
+    /// The same for somebody who reads only what these filters name, and does
+    /// not compare it with what is read later.
+    pub(super) fn reading<'o>(mut self, mut filters: impl Iterator<Item = &'o Object>) -> Self {
+        self.alarms = filters.any(super::alarm::are_read_by);
+        self
     }
 
     /// An object of the session.
@@ -61,8 +71,12 @@ impl<'s> SessionSource<'s> {
         if mo.ty().is_a(ty::ManagedEntity) {
             let service = self.service;
             let entity = super::task_manager::entity_properties(service, &self.snapshot, mo, kept);
-            let access = self.access.as_ref();
-            let entity = super::alarm::entity_properties(access, &self.snapshot, mo, entity);
+            let entity = if self.alarms {
+                let access = self.access.as_ref();
+                super::alarm::entity_properties(access, &self.snapshot, mo, entity)
+            } else {
+                entity
+            };
             return Some(super::custom_fields::shown(&self.snapshot, mo, entity));
         }
         let Properties::Made(stored) = kept else { return Some(kept.clone()) };

@@ -17,6 +17,7 @@ use super::table::{Mark, Table};
 use crate::engine::aside_in;
 use crate::inventory::{Properties, Snapshot};
 use crate::object;
+use crate::path;
 use crate::schema::{Type, ty};
 use crate::value::{DateTime, MoRef, Object, Value};
 use crate::vsphere::authorization::Access;
@@ -44,6 +45,22 @@ pub(in crate::vsphere) fn entity_properties(
     let marks = table.held(entity).map(|held| held.marks.iter());
     let worst = Status::any(marks.into_iter().flatten().map(|mark| mark.status));
     if worst.is_triggered() { with_status(shown, worst) } else { shown }
+}
+
+/// Whether somebody who reads what a `PropertyFilterSpec` names may read one of
+/// the properties that follow from alarms.
+pub(in crate::vsphere) fn are_read_by(filter: &Object) -> bool {
+    let named = filter.at(path!(PropertyFilterSpec, "propSet")).map(Value::items);
+    named.unwrap_or_default().iter().filter_map(Value::as_object).any(|named| {
+        let all = named.at(path!(PropertySpec, "all")).and_then(Value::as_bool) == Some(true);
+        let paths = named.at(path!(PropertySpec, "pathSet")).map(Value::items).unwrap_or_default();
+        all || paths.iter().filter_map(Value::as_str).any(|path| {
+            let first = path.split(['.', '[']).next().unwrap_or_default();
+            ["declaredAlarmState", "triggeredAlarmState", "overallStatus"].contains(&first)
+                || path == "summary"
+                || path == "summary.overallStatus"
+        })
+    })
 }
 
 /// The alarms that an entity has or inherits, each with its status.

@@ -44,7 +44,9 @@ fn arrange(state: &(impl Read + ?Sized), about: &MoRef, arguments: &mut ObjectBu
     let mut compute = None;
     if of.is_a(ty::VirtualMachine) {
         add(const { ty::Event.slot("vm") }, Some(about));
-        host = state.moref(about, path!(VirtualMachine, "runtime.host")).cloned();
+        let properties = state.properties(about);
+        let place = properties.and_then(|it| it.value(path!(VirtualMachine, "runtime.host")));
+        host = place.as_ref().and_then(Value::as_moref).cloned();
     } else if of.is_a(ty::HostSystem) {
         host = Some(about.clone());
     } else if of.is_a(ty::ComputeResource) {

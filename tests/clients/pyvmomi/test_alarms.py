@@ -151,6 +151,7 @@ class Alarms(LoggedIn):
         )
         self.assertIn(mine.eventKey, [it.key for it in event])
         self.assertEqual(self.vm.overallStatus, "yellow")
+        self.assertEqual(self.vm.summary.overallStatus, "yellow")
         # Tasks and events are found by the alarm.
         collector = self.content.taskManager.CreateCollectorForTasks(
             vim.TaskFilterSpec(alarm=alarm)
