@@ -18,6 +18,7 @@
 //! - `traverse`: the objects a specification selects, found by one walk
 //! - `membership`: the same set, kept up to date change by change
 //! - `retrieve`, `page`: reading once, whole or page by page
+//! - `contents`: what was found, read by who writes it down
 //! - `updates`: what a filter has told its client, and what it tells next
 //! - `versions`: where a client can go on from
 //! - `wait`: waiting and cancelling; the collector itself
@@ -37,6 +38,7 @@
 //! | calls that wait | one at work, the others stand in line; each is a request of a connection, and those are counted |
 
 mod budget;
+mod contents;
 mod membership;
 mod page;
 mod property;
@@ -49,15 +51,25 @@ mod versions;
 mod wait;
 
 pub use budget::{Budget, Exceeded, Share, weight};
+pub use contents::{Contents, Nobody, Page, Row, Told, missing_property};
+pub use property::Slots;
 pub use retrieve::{Request, fetch};
 pub use spec::FilterSpec;
 pub use subscriptions::{Subscriptions, Watch};
 pub use wait::{Collector, Limits, Wait};
 
+use std::sync::Arc;
+
 use crate::fault::Fault;
 use crate::inventory::Properties;
 use crate::schema::{Field, Version};
 use crate::value::MoRef;
+
+/// Who may read what.
+pub trait MayRead: std::fmt::Debug + Send + Sync {
+    /// Whether a property of `mo` may be read, and why not.
+    fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault>;
+}
 
 /// What one caller sees at one moment.
 pub trait Source {
@@ -65,13 +77,25 @@ pub trait Source {
     /// no such object.
     fn get(&self, mo: &MoRef) -> Option<Properties>;
 
+    /// As [`Source::get`], if of the properties only those in `slots` will be
+    /// read: what is computed for others may be left out.
+    fn get_some(&self, mo: &MoRef, slots: Slots) -> Option<Properties> {
+        let _ = slots;
+        self.get(mo)
+    }
+
     /// Names the objects, other than `mo` itself, whose change may change what
     /// [`Source::get`] says of `mo`; a view depends on what it walks through.
     fn depends(&self, mo: &MoRef, add: &mut dyn FnMut(&MoRef));
 
+    /// What keeps properties from the caller; nothing for who may read all.
+    fn limits(&self) -> Option<Arc<dyn MayRead>>;
+
     /// Whether the caller may read a property of `mo`; the fault goes into the
     /// missing set.
-    fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault>;
+    fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault> {
+        self.limits().map_or(Ok(()), |limits| limits.may_read(mo, property))
+    }
 
     /// The API version that the caller speaks: it knows no property that came
     /// later.

@@ -1,11 +1,14 @@
 //! Reading once, page by page: `RetrievePropertiesEx` and how it goes on.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::Source;
-use super::retrieve::{Request, Selected};
+use super::contents::{Contents, Found};
+use super::property::{Plan, Slots};
+use super::retrieve::Request;
 use crate::fault::Fault;
-use crate::value::{Object, Str};
+use crate::value::{MoRef, Str};
 
 /// How many retrievals of one collector can be unfinished at a time; the
 /// oldest is given up for a new one.
@@ -19,33 +22,38 @@ const LEFT: usize = 200_000;
 /// only: a page is read when it is asked for.
 #[derive(Debug)]
 pub(super) struct Retrieval {
-    request: Request,
-    rest: std::vec::IntoIter<Selected>,
+    plans: Arc<[Arc<Plan>]>,
+    /// What is left: objects, and the plan for each.
+    rest: std::vec::IntoIter<(MoRef, u32)>,
     max: usize,
 }
 
 impl Retrieval {
-    /// Starts a retrieval and reads its first page of at most `max` objects.
+    /// Starts a retrieval and finds its first page of at most `max` objects.
     pub(super) fn start<S: Source>(
-        mut request: Request,
+        request: &Request,
         source: &S,
         max: usize,
-    ) -> Result<(Self, Vec<Object>), Fault> {
-        let (contents, rest) = request.retrieve_some(source, max)?;
-        Ok((Self { request, rest: rest.into_iter(), max }, contents))
+    ) -> Result<(Self, Contents), Fault> {
+        let (plans, mut found) = request.find(source)?;
+        let rest = found.split_off(found.len().min(max));
+        let rest: Vec<_> = rest.into_iter().map(|found| (found.object, found.plan)).collect();
+        let contents = Contents::new(Arc::clone(&plans), found, source.limits());
+        Ok((Self { plans, rest: rest.into_iter(), max }, contents))
     }
 
-    /// Reads the next page; objects that have gone meanwhile are left out.
-    pub(super) fn next_page<S: Source>(&mut self, source: &S) -> Vec<Object> {
-        let mut contents = Vec::new();
-        while contents.len() < self.max
-            && let Some(selected) = self.rest.next()
+    /// Finds the next page; objects that have gone meanwhile are left out.
+    pub(super) fn next_page<S: Source>(&mut self, source: &S) -> Contents {
+        let mut found = Vec::new();
+        while found.len() < self.max
+            && let Some((object, plan)) = self.rest.next()
         {
-            if let Some(object) = source.get(&selected.object) {
-                contents.push(self.request.content(source, &selected, &object));
+            let slots = self.plans.get(plan as usize).map(|plan| plan.slots());
+            if let Some(properties) = source.get_some(&object, slots.unwrap_or(Slots::ALL)) {
+                found.push(Found { object, properties, plan });
             }
         }
-        contents
+        Contents::new(Arc::clone(&self.plans), found, source.limits())
     }
 
     /// How many objects are left to read.

@@ -19,6 +19,34 @@ pub(super) struct Property {
     empty: Option<Value>,
 }
 
+/// Some of the properties of an object, by their places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots(u64);
+
+impl Slots {
+    /// All properties.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// These, and the one at `slot`.
+    #[must_use]
+    pub const fn and(self, slot: usize) -> Self {
+        // Those far back are one.
+        let bit = if slot < 63 { slot } else { 63 };
+        Self(self.0 | 1 << bit)
+    }
+
+    /// Whether the property at `slot` is among them; maybe also if it is not.
+    pub const fn has(self, slot: usize) -> bool {
+        self.0 & Self(0).and(slot).0 != 0
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 /// What a property is at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Reading {
@@ -77,6 +105,11 @@ impl Property {
         self.first
     }
 
+    /// Where it is in the managed object: the place of the first step.
+    pub(super) fn slot(&self) -> usize {
+        self.slot
+    }
+
     /// Whether two states of an object certainly agree about the property.
     pub(super) fn same(&self, a: &Properties, b: &Properties) -> bool {
         a.same_at(b, self.slot)
@@ -131,10 +164,21 @@ pub(super) struct Selection {
 #[derive(Debug)]
 pub(super) struct Plan {
     properties: Box<[Property]>,
+    slots: Slots,
     nested: bool,
 }
 
 impl Plan {
+    fn new(properties: Vec<Property>, nested: bool) -> Self {
+        let slots = properties.iter().fold(Slots::default(), |slots, it| slots.and(it.slot));
+        Self { properties: properties.into(), slots, nested }
+    }
+
+    /// Which properties of the object it reads.
+    pub(super) fn slots(&self) -> Slots {
+        self.slots
+    }
+
     /// The union of what `selections` ask of objects of `ty`; nothing when no
     /// selection matches, so that such objects are not reported at all.
     fn of(selections: &[Selection], ty: Type) -> Option<Self> {
@@ -156,7 +200,24 @@ impl Plan {
             // What is told of the outer one stands, and the inner ones repeat it.
             properties.sort_by_key(|property| property.steps.len());
         }
-        Some(Self { properties: properties.into(), nested })
+        Some(Self::new(properties, nested))
+    }
+
+    /// What several plans ask of one object: each property once, where it is
+    /// named first.
+    pub(super) fn join(plans: impl Iterator<Item = Arc<Self>>) -> Arc<Self> {
+        let mut plans = plans.peekable();
+        let first = plans.next();
+        if let (Some(first), None) = (&first, plans.peek()) {
+            return Arc::clone(first);
+        }
+        let mut known = HashSet::new();
+        let mut properties: Vec<Property> = Vec::new();
+        for plan in first.into_iter().chain(plans) {
+            let new = plan.properties.iter().filter(|it| known.insert(it.name.clone()));
+            properties.extend(new.cloned());
+        }
+        Arc::new(Self::new(properties, false))
     }
 
     /// The properties, in the order in which they were named; where some are

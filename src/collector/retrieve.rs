@@ -1,33 +1,24 @@
-//! Reading once: the selected objects with the selected properties.
+//! Reading once: the selected objects, and what is asked of each.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::Source;
-use super::property::{Plans, Property, Reading};
+use super::contents::{Contents, Found};
+use super::property::{Plan, Plans, Reading, Slots};
 use super::spec::{self, FilterSpec};
-use super::traverse;
+use super::traverse::{self, Visitor};
 use crate::fault::Fault;
 use crate::inventory::Properties;
-use crate::object;
-use crate::schema::{Type, Version, ty};
-use crate::value::{Array, MoRef, Object, Str, Value};
+use crate::schema::{Type, Version};
+use crate::value::{MoRef, Object, Value};
 
 /// Several specifications that are answered together.
 #[derive(Debug)]
 pub struct Request {
     specs: Vec<FilterSpec>,
-    plans: Vec<Plans>,
-    /// The properties of the object that is being read.
-    values: Vec<Value>,
-}
-
-/// An object that a request selects, and by which of its specifications.
-#[derive(Debug)]
-pub(super) struct Selected {
-    pub(super) object: MoRef,
-    specs: SmallVec<[u32; 2]>,
 }
 
 impl Request {
@@ -40,8 +31,7 @@ impl Request {
         if specs.is_empty() {
             return Err(Fault::invalid_argument("specSet"));
         }
-        let plans = specs.iter().map(|_| Plans::default()).collect();
-        Ok(Self { specs, plans, values: Vec::new() })
+        Ok(Self { specs })
     }
 
     /// The request as a client of `version` means it; see [`FilterSpec::known_to`].
@@ -51,143 +41,133 @@ impl Request {
         self
     }
 
-    /// All selected objects as `ObjectContent`, each once.
-    pub fn retrieve<S: Source>(&mut self, source: &S) -> Result<Vec<Object>, Fault> {
-        self.retrieve_some(source, usize::MAX).map(|(contents, _)| contents)
+    /// The selected objects, each once, still to be read.
+    pub fn retrieve<S: Source>(&self, source: &S) -> Result<Contents, Fault> {
+        let (plans, found) = self.find(source)?;
+        Ok(Contents::new(plans, found, source.limits()))
     }
 
-    /// The first `max` of the selected objects, and which ones are left.
-    pub(super) fn retrieve_some<S: Source>(
-        &mut self,
+    /// The selected objects that have anything to report, and how they are read.
+    pub(super) fn find<S: Source>(
+        &self,
         source: &S,
-        max: usize,
-    ) -> Result<(Vec<Object>, Vec<Selected>), Fault> {
-        let mut contents = Vec::new();
-        let mut rest = Vec::new();
-        let found = self.find(source)?;
-        for (selected, object) in found {
-            if contents.len() < max {
-                contents.push(self.content(source, &selected, &object));
-            } else {
-                rest.push(selected);
-            }
+    ) -> Result<(Arc<[Arc<Plan>]>, Vec<Found>), Fault> {
+        if let [spec] = self.specs.as_slice() {
+            return find_one(spec, source);
         }
-        Ok((contents, rest))
-    }
-
-    /// The selected objects that have anything to report.
-    fn find<S: Source>(&mut self, source: &S) -> Result<Vec<(Selected, Properties)>, Fault> {
-        let mut found: Vec<(Selected, Properties)> = Vec::new();
-        let several = self.specs.len() > 1;
-        let mut places: HashMap<MoRef, usize, foldhash::fast::FixedState> = HashMap::default();
-        for (index, (spec, plans)) in self.specs.iter().zip(&mut self.plans).enumerate() {
+        let mut all = Several::default();
+        let mut known: Vec<Plans> = self.specs.iter().map(|_| Plans::default()).collect();
+        for (index, (spec, plans)) in self.specs.iter().zip(&mut known).enumerate() {
             let index = index as u32;
-            traverse::walk(spec, source, |mo, object| {
-                if spec.plan(plans, object.ty()).is_none() {
-                    return;
-                }
-                if several {
-                    let place = *places.entry(mo.clone()).or_insert(found.len());
-                    if let Some((selected, _)) = found.get_mut(place) {
-                        selected.specs.push(index);
-                        return;
-                    }
-                }
-                let specs = SmallVec::from_slice(&[index]);
-                found.push((Selected { object: mo, specs }, object));
-            })?;
+            traverse::walk(spec, source, &mut One { index, spec, plans, all: &mut all })?;
         }
-        Ok(found)
+        let Several { mut found, by, .. } = all;
+        // Objects of one type that the same specifications select are read alike.
+        let mut joined: Vec<Arc<Plan>> = Vec::new();
+        let mut numbers: HashMap<(Type, SmallVec<[u32; 2]>), u32> = HashMap::new();
+        for (found, specs) in found.iter_mut().zip(by) {
+            let ty = found.properties.ty();
+            found.plan = *numbers.entry((ty, specs)).or_insert_with_key(|(ty, specs)| {
+                let parts = specs.iter().filter_map(|index| {
+                    let index = *index as usize;
+                    self.specs.get(index)?.plan(known.get_mut(index)?, *ty).cloned()
+                });
+                joined.push(Plan::join(parts));
+                joined.len() as u32 - 1
+            });
+        }
+        Ok((joined.into(), found))
+    }
+}
+
+/// What several specifications select, and which of them select it.
+#[derive(Default)]
+struct Several {
+    found: Vec<Found>,
+    by: Vec<SmallVec<[u32; 2]>>,
+    places: HashMap<MoRef, usize, foldhash::fast::FixedState>,
+}
+
+/// One of several specifications.
+struct One<'s> {
+    index: u32,
+    spec: &'s FilterSpec,
+    plans: &'s mut Plans,
+    all: &'s mut Several,
+}
+
+impl Visitor for One<'_> {
+    fn wants(&mut self, ty: Type) -> Option<Slots> {
+        // Another specification may read other properties of the same object.
+        self.spec.plan(self.plans, ty).map(|_| Slots::ALL)
     }
 
-    /// The `ObjectContent` of one object.
-    pub(super) fn content<S: Source>(
-        &mut self,
-        source: &S,
-        selected: &Selected,
-        object: &Properties,
-    ) -> Object {
-        self.values.clear();
-        let mut missing = Vec::new();
-        for index in &selected.specs {
-            let index = *index as usize;
-            let (Some(spec), Some(plans)) = (self.specs.get(index), self.plans.get_mut(index))
-            else {
-                continue;
-            };
-            let Some(plan) = spec.plan(plans, object.ty()) else { continue };
-            for property in plan.properties() {
-                let name = property.name();
-                if selected.specs.len() > 1 && is_told(&self.values, &missing, name) {
-                    continue;
-                }
-                match read(source, &selected.object, object, property) {
-                    Ok(Some(value)) => self.values.push(dynamic_property(name, value)),
-                    Ok(None) => {}
-                    Err(fault) => missing.push((name.clone(), fault)),
-                }
+    fn visit(&mut self, object: MoRef, properties: Properties) {
+        let Several { found, by, places } = &mut *self.all;
+        let place = *places.entry(object.clone()).or_insert(found.len());
+        match by.get_mut(place) {
+            Some(specs) => specs.push(self.index),
+            None => {
+                by.push(SmallVec::from_slice(&[self.index]));
+                found.push(Found { object, properties, plan: 0 });
             }
         }
-        let values = (!self.values.is_empty())
-            .then(|| Array::from_items(ty::DynamicProperty, self.values.drain(..)));
-        let missing = missing_set(&missing)
-            .map(|set| Array::from_items(ty::MissingProperty, set.into_iter().map(Value::Object)));
-        const { assert!(slots(ty::ObjectContent, ["obj", "propSet", "missingSet"])) };
-        let slots = [
-            Some(Value::Ref(selected.object.clone())),
-            values.map(Value::Array),
-            missing.map(Value::Array),
-        ];
-        Object::from_slots(ty::ObjectContent, slots.into_iter())
     }
 }
 
-/// Whether a type has these fields in this order, so that its slots can be
-/// filled without looking them up: replies are made of a thousand such objects.
-const fn slots<const N: usize>(ty: Type, names: [&str; N]) -> bool {
-    let mut at = 0;
-    let mut rest = names.as_slice();
-    while let [name, tail @ ..] = rest {
-        if ty.slot(name) != at {
-            return false;
+/// What one specification selects.
+struct Only<'s> {
+    spec: &'s FilterSpec,
+    known: Plans,
+    plans: Vec<Arc<Plan>>,
+    numbers: HashMap<Type, u32>,
+    /// Objects of one type come in rows, so the last answer is mostly the next one.
+    last: Option<(Type, Option<(u32, Slots)>)>,
+    found: Vec<Found>,
+}
+
+impl Visitor for Only<'_> {
+    fn wants(&mut self, ty: Type) -> Option<Slots> {
+        if let Some((last, wanted)) = self.last
+            && last == ty
+        {
+            return wanted.map(|(_, slots)| slots);
         }
-        at += 1;
-        rest = tail;
+        let plans = &mut self.plans;
+        let wanted = self.spec.plan(&mut self.known, ty).map(|plan| {
+            let number = *self.numbers.entry(ty).or_insert_with(|| {
+                plans.push(Arc::clone(plan));
+                plans.len() as u32 - 1
+            });
+            (number, plan.slots())
+        });
+        self.last = Some((ty, wanted));
+        wanted.map(|(_, slots)| slots)
     }
-    at == ty.fields().len()
+
+    fn visit(&mut self, object: MoRef, properties: Properties) {
+        // It was wanted just now.
+        if let Some((_, Some((plan, _)))) = self.last {
+            self.found.push(Found { object, properties, plan });
+        }
+    }
 }
 
-fn dynamic_property(name: &Str, value: Value) -> Value {
-    const { assert!(slots(ty::DynamicProperty, ["name", "val"])) };
-    let slots = [Some(Value::String(name.clone())), Some(value)];
-    Value::Object(Object::from_slots(ty::DynamicProperty, slots.into_iter()))
-}
-
-fn is_told(values: &[Value], missing: &[(Str, Fault)], name: &Str) -> bool {
-    let told = |value: &Value| {
-        let told = value.as_object().and_then(|property| property.get(0)?.as_str());
-        told == Some(name.as_str())
-    };
-    values.iter().any(told) || missing.iter().any(|(path, _)| path == name)
-}
-
-fn read<S: Source>(
+/// What one specification selects.
+fn find_one<S: Source>(
+    spec: &FilterSpec,
     source: &S,
-    mo: &MoRef,
-    object: &Properties,
-    property: &Property,
-) -> Result<Option<Value>, Fault> {
-    source.may_read(mo, property.first())?;
-    Ok(property.read(object).value())
-}
-
-/// A `missingSet` of properties, unless it would be empty.
-pub(super) fn missing_set(missing: &[(Str, Fault)]) -> Option<Vec<Object>> {
-    let set: Vec<Object> = missing
-        .iter()
-        .map(|(path, fault)| object!(MissingProperty { path: path, fault: fault.localized() }))
-        .collect();
-    Some(set).filter(|set| !set.is_empty())
+) -> Result<(Arc<[Arc<Plan>]>, Vec<Found>), Fault> {
+    let mut only = Only {
+        spec,
+        known: Plans::default(),
+        plans: Vec::new(),
+        numbers: HashMap::new(),
+        last: None,
+        found: Vec::new(),
+    };
+    traverse::walk(spec, source, &mut only)?;
+    Ok((only.plans.into(), only.found))
 }
 
 /// The value of one property of one object: the `Fetch` of newer clients.

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::Source;
-use super::property::{Property, Reading};
+use super::property::{Property, Reading, Slots};
 use super::spec::{FilterSpec, Traversal};
 use crate::fault::Fault;
 use crate::inventory::Properties;
+use crate::schema::Type;
 use crate::value::{Items, MoRef, Value};
 
 /// What the walk has done with an object.
@@ -19,8 +20,16 @@ struct Seen {
     applied: SmallVec<[u32; 4]>,
 }
 
-/// Walks `spec` and calls `visit` once for each selected object that exists, in
-/// an order that depends on nothing but the specification and the inventory:
+/// Who is told what a walk finds.
+pub(super) trait Visitor {
+    /// What is read of objects of a type; nothing if they are not to be visited.
+    fn wants(&mut self, ty: Type) -> Option<Slots>;
+
+    /// An object of a type that is wanted, with at least what is read of it.
+    fn visit(&mut self, object: MoRef, properties: Properties);
+}
+
+/// Walks `spec` and visits once each selected object that exists, in an order that depends on nothing but the specification and the inventory:
 /// an object comes before what is reached through it.
 ///
 /// A root that does not exist is a fault, unless the specification says
@@ -28,7 +37,7 @@ struct Seen {
 pub(super) fn walk<S: Source>(
     spec: &FilterSpec,
     source: &S,
-    mut visit: impl FnMut(MoRef, Properties),
+    visitor: &mut impl Visitor,
 ) -> Result<(), Fault> {
     let mut seen: HashMap<MoRef, Seen, foldhash::fast::FixedState> = HashMap::default();
     let mut todo: Vec<(MoRef, u32)> = Vec::new();
@@ -46,10 +55,14 @@ pub(super) fn walk<S: Source>(
                     next.push(traversal);
                 }
             }
-            if !visits && next.is_empty() && !must_exist {
+            let wanted = if visits { visitor.wants(mo.ty()) } else { None };
+            if wanted.is_none() && next.is_empty() && !must_exist {
                 continue;
             }
-            let Some(object) = source.get(&mo) else {
+            let slots = next.iter().fold(wanted.unwrap_or_default(), |slots, traversal| {
+                slots.and(traversal.property.slot())
+            });
+            let Some(object) = source.get_some(&mo, slots) else {
                 if must_exist {
                     return Err(Fault::not_found(&mo));
                 }
@@ -65,9 +78,9 @@ pub(super) fn walk<S: Source>(
                     added.reverse();
                 }
             }
-            if visits {
+            if wanted.is_some() {
                 seen.visited = true;
-                visit(mo, object);
+                visitor.visit(mo, object);
             }
         }
     }

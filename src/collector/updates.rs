@@ -12,9 +12,9 @@ use triomphe::ThinArc;
 
 use super::Source;
 use super::budget::{Exceeded, Share, weight};
+use super::contents::missing_set;
 use super::membership::{Membership, Walk};
 use super::property::{Plans, Property, Reading};
-use super::retrieve::missing_set;
 use super::spec::FilterSpec;
 use super::subscriptions::{Changed, Subscriber};
 use crate::fault::Fault;

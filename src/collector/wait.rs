@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 
 use super::Source;
 use super::budget::{Budget, Exceeded};
+use super::contents::{Contents, Page};
 use super::page::{Pages, Retrieval};
 use super::retrieve::Request;
 use super::spec::FilterSpec;
@@ -188,21 +189,20 @@ impl Collector {
         Some((filter.spec().value().clone(), filter.is_partial()))
     }
 
-    /// `RetrievePropertiesEx`: the first page as a `RetrieveResult`; nothing
-    /// when nothing is selected.
+    /// `RetrievePropertiesEx`: the first page; nothing when nothing is selected.
     pub fn retrieve<'s, S: Source>(
         &self,
         specs: impl IntoIterator<Item = &'s Object>,
         options: Option<&Object>,
         source: &S,
-    ) -> Result<Option<Object>, Fault> {
+    ) -> Result<Option<Page>, Fault> {
         let max = options.and_then(|options| options.at(path!(RetrieveOptions, "maxObjects")));
         let max = match max.and_then(Value::as_i64) {
             None => self.limits.objects,
             Some(max) => at_least_one(max, "options.maxObjects")?,
         };
         let request = Request::compile(specs)?.known_to(source.speaks());
-        let (retrieval, contents) = Retrieval::start(request, source, max)?;
+        let (retrieval, contents) = Retrieval::start(&request, source, max)?;
         if contents.is_empty() {
             return Ok(None);
         }
@@ -210,7 +210,7 @@ impl Collector {
     }
 
     /// `ContinueRetrievePropertiesEx`: the page that `token` stands for.
-    pub fn continue_retrieval<S: Source>(&self, token: &str, source: &S) -> Result<Object, Fault> {
+    pub fn continue_retrieval<S: Source>(&self, token: &str, source: &S) -> Result<Page, Fault> {
         let mut retrieval = lock(&self.pages).take(token)?;
         let contents = retrieval.next_page(source);
         Ok(self.page(retrieval, contents))
@@ -221,9 +221,8 @@ impl Collector {
         lock(&self.pages).take(token).map(drop)
     }
 
-    fn page(&self, retrieval: Retrieval, contents: Vec<Object>) -> Object {
-        let token = lock(&self.pages).keep(retrieval);
-        object!(RetrieveResult { token: token, objects: contents })
+    fn page(&self, retrieval: Retrieval, contents: Contents) -> Page {
+        Page { token: lock(&self.pages).keep(retrieval), contents }
     }
 
     /// Answers a call that asks for updates with an `UpdateSet`, or with

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::call::Call;
 use super::descriptions;
-use super::dispatch::{Answer, Handler};
+use super::dispatch::{Answer, Handler, Reply};
 use super::operation::Operation;
 use super::service::Service;
 use crate::engine::{Interrupted, Job, TaskContext, Tx, Weight};
@@ -35,13 +35,17 @@ impl Service {
     }
 
     /// Answers a call as rules say.
-    pub(super) async fn conducted(self: &Arc<Self>, call: &Call, conduct: Conduct) -> Answer {
+    pub(super) async fn conducted(
+        self: &Arc<Self>,
+        call: &Call,
+        conduct: Conduct,
+    ) -> Result<Reply, Fault> {
         let changed = self.changed(call, &conduct);
         let made = changed.as_ref().unwrap_or(call);
         let answer = match &conduct.fault {
             Some(fault) => Err(fault.clone()),
             None if conduct.effect => self.make(made, conduct.directions.as_ref()).await,
-            None => Ok(None),
+            None => Ok(Reply::Value(None)),
         };
         if let Some(began) = changed.and_then(|changed| changed.caller.began.into_inner()) {
             // The caller has begun none, because the copy made the call.

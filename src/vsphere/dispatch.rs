@@ -12,12 +12,37 @@ use std::sync::Arc;
 use super::call::Call;
 use super::operation::Operation;
 use super::service::Service;
+// What a [`Reply`] is made of, for those who write it.
+pub use crate::collector::{Contents, Page, Row, Told, missing_property};
 use crate::fault::Fault;
 use crate::schema::{Method, Type};
 use crate::value::Value;
 
 /// What a method answers: nothing for void.
 pub type Answer = Result<Option<Value>, Fault>;
+
+/// An answer on its way to the wire. What was read of many objects is found,
+/// but not read yet: whoever writes the reply reads one after the other.
+#[derive(Debug)]
+pub enum Reply {
+    /// The value; nothing for void.
+    Value(Option<Value>),
+    /// An array of `ObjectContent`.
+    Contents(Contents),
+    /// A `RetrieveResult`.
+    Page(Page),
+}
+
+impl Reply {
+    /// The answer as a value, read whole.
+    pub fn into_value(self) -> Option<Value> {
+        match self {
+            Self::Value(value) => value,
+            Self::Contents(contents) => Some(contents.into_value()),
+            Self::Page(page) => Some(page.into_object().into()),
+        }
+    }
+}
 
 /// An answer that is being waited for.
 pub type Waiting<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
@@ -27,6 +52,8 @@ pub type Waiting<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 pub enum Handler {
     /// At once: from what is there, or by a short commit.
     Now(fn(&Service, &Call) -> Answer),
+    /// At once, by what was found of many objects.
+    Read(fn(&Service, &Call) -> Result<Reply, Fault>),
     /// By a task, whose reference is the reply.
     Task(fn(&Service, &Call) -> Result<Operation, Fault>),
     /// When something has happened; the call waits, nothing else does.
@@ -37,6 +64,7 @@ impl std::fmt::Debug for Handler {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Now(_) => "Now",
+            Self::Read(_) => "Read",
             Self::Task(_) => "Task",
             Self::Wait(_) => "Wait",
         })

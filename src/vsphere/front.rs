@@ -57,7 +57,7 @@ impl Service {
                 let work = vm::power::of_guest(call).ok_or_else(Fault::not_supported)?;
                 Ok(self.prepare(call, work))
             }
-            Handler::Wait(_) => Err(Fault::not_supported()),
+            Handler::Read(_) | Handler::Wait(_) => Err(Fault::not_supported()),
         }
     }
 

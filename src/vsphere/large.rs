@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::call::{Call, arg};
+use super::dispatch::Reply;
 use crate::path;
 use crate::schema::{method, ty};
 use crate::value::{Array, Object, Value};
@@ -105,8 +106,9 @@ fn is_view(object: &Object) -> bool {
 
 /// Whether an answer is long though its call did not look like it: updates of
 /// more objects than a page usually has.
-pub fn is_long(answer: Option<&Value>) -> bool {
-    let updates = answer.and_then(Value::as_object).filter(|o| o.ty().is_a(ty::UpdateSet));
+pub fn is_long(reply: &Reply) -> bool {
+    let Reply::Value(answer) = reply else { return false };
+    let updates = answer.as_ref().and_then(Value::as_object).filter(|o| o.ty().is_a(ty::UpdateSet));
     let sets = updates.and_then(|updates| updates.at(path!(UpdateSet, "filterSet")));
     let sets = sets.into_iter().flat_map(Value::elements).filter_map(Value::as_object);
     let counts = sets.filter_map(|set| {

@@ -59,7 +59,7 @@ mod vm;
 mod waker;
 
 pub use call::{Call, Caller};
-pub use dispatch::Answer;
+pub use dispatch::{Answer, Contents, Page, Reply, Row, Told, missing_property};
 pub use saved::{NoSuchState, StateInfo};
 pub use service::Service;
 pub use session::{Session, Sessions};

@@ -9,22 +9,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::{Call, arg};
-use super::dispatch::{Answer, Entry, Handler, Waiting};
+use super::dispatch::{Answer, Entry, Handler, Reply, Waiting};
 use super::service::Service;
 use super::session::{Session, SessionObject};
 use super::source::SessionSource;
-use crate::collector::{Collector, Limits, Request, Source, Wait, fetch};
+use crate::collector::{Collector, Limits, Page, Request, Source, Wait, fetch};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::object;
 use crate::schema::{Type, method, ty};
-use crate::value::{Array, MoRef, Object, Value};
+use crate::value::{MoRef, Object, Value};
 
 pub(super) const METHODS: &[Entry] = &[
     (ty::PropertyCollector, method::CreateFilter, Handler::Now(create_filter)),
-    (ty::PropertyCollector, method::RetrieveProperties, Handler::Now(retrieve)),
-    (ty::PropertyCollector, method::RetrievePropertiesEx, Handler::Now(retrieve_ex)),
-    (ty::PropertyCollector, method::ContinueRetrievePropertiesEx, Handler::Now(continue_retrieve)),
+    (ty::PropertyCollector, method::RetrieveProperties, Handler::Read(retrieve)),
+    (ty::PropertyCollector, method::RetrievePropertiesEx, Handler::Read(retrieve_ex)),
+    (ty::PropertyCollector, method::ContinueRetrievePropertiesEx, Handler::Read(continue_retrieve)),
     (ty::PropertyCollector, method::CancelRetrievePropertiesEx, Handler::Now(cancel_retrieve)),
     (ty::PropertyCollector, method::CheckForUpdates, Handler::Wait(check)),
     (ty::PropertyCollector, method::WaitForUpdates, Handler::Wait(wait)),
@@ -128,34 +128,32 @@ fn specs(value: Option<&Value>) -> impl Iterator<Item = &Object> {
     value.map(Value::items).unwrap_or_default().iter().filter_map(Value::as_object)
 }
 
-fn retrieve(service: &Service, call: &Call) -> Answer {
-    let given = || specs(call.get(arg!(RetrieveProperties.specSet)));
-    let source = SessionSource::of(service, call).reading(given());
-    let contents = Request::compile(given())?.known_to(source.speaks()).retrieve(&source)?;
-    let contents = contents.into_iter().map(Value::Object).collect();
-    Ok(Some(Array::new(ty::ObjectContent, contents).into()))
+fn retrieve(service: &Service, call: &Call) -> Result<Reply, Fault> {
+    let specs = specs(call.get(arg!(RetrieveProperties.specSet)));
+    let source = SessionSource::of(service, call);
+    let contents = Request::compile(specs)?.known_to(source.speaks()).retrieve(&source)?;
+    Ok(Reply::Contents(contents))
 }
 
-fn retrieve_ex(service: &Service, call: &Call) -> Answer {
-    let given = || specs(call.get(arg!(RetrievePropertiesEx.specSet)));
+fn retrieve_ex(service: &Service, call: &Call) -> Result<Reply, Fault> {
+    let specs = specs(call.get(arg!(RetrievePropertiesEx.specSet)));
     let options = call.get(arg!(RetrievePropertiesEx.options)).and_then(Value::as_object);
-    let source = SessionSource::of(service, call).reading(given());
-    let result = if call.caller.session.is_some() {
-        collector(service, call)?.0.retrieve(given(), options, &source)?
+    let source = SessionSource::of(service, call);
+    let page = if call.caller.session.is_some() {
+        collector(service, call)?.0.retrieve(specs, options, &source)?
     } else {
         // Nobody could come back for a second page, and all that can be read
         // without a login are a few properties of a few objects.
-        let contents = Request::compile(given())?.known_to(source.speaks()).retrieve(&source)?;
-        (!contents.is_empty()).then(|| object!(RetrieveResult { objects: contents }))
+        let contents = Request::compile(specs)?.known_to(source.speaks()).retrieve(&source)?;
+        (!contents.is_empty()).then_some(Page { token: None, contents })
     };
-    Ok(result.map(Value::Object))
+    Ok(page.map_or(Reply::Value(None), Reply::Page))
 }
 
-fn continue_retrieve(service: &Service, call: &Call) -> Answer {
+fn continue_retrieve(service: &Service, call: &Call) -> Result<Reply, Fault> {
     let token = call.text(arg!(ContinueRetrievePropertiesEx.token));
     let source = SessionSource::of(service, call);
-    let result = collector(service, call)?.0.continue_retrieval(token, &source)?;
-    Ok(Some(result.into()))
+    collector(service, call)?.0.continue_retrieval(token, &source).map(Reply::Page)
 }
 
 fn cancel_retrieve(service: &Service, call: &Call) -> Answer {

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::delays::Delays;
 use super::descriptions;
 use super::directing::{self, Steward};
-use super::dispatch::{Answer, Dispatch, Handler, Waiting};
+use super::dispatch::{Answer, Dispatch, Handler, Reply, Waiting};
 use super::events;
 use super::large::LargeCalls;
 use super::model::Catalog;
@@ -446,6 +446,11 @@ impl Service {
     /// Answers a call. The checks come in the order of the real product:
     /// login, object, privileges, then what the method itself looks at.
     pub async fn call(self: &Arc<Self>, call: &Call) -> Answer {
+        self.reply(call).await.map(Reply::into_value)
+    }
+
+    /// As [`Service::call`], with what was found of many objects still to be read.
+    pub async fn reply(self: &Arc<Self>, call: &Call) -> Result<Reply, Fault> {
         match self.conduct(call) {
             Some(conduct) => self.conducted(call, conduct).await,
             None => self.make(call, None).await,
@@ -457,7 +462,7 @@ impl Service {
         self: &Arc<Self>,
         call: &Call,
         directions: Option<&Directions>,
-    ) -> Answer {
+    ) -> Result<Reply, Fault> {
         let session = call.caller.session.as_ref();
         let _busy = session.map(|session| session.busy(|| self.engine.now()));
         self.check(call)?;
@@ -477,13 +482,19 @@ impl Service {
         }
         let answer = match handler {
             Handler::Now(answer) => {
-                catch_unwind(AssertUnwindSafe(|| answer(self, call))).map_err(|_| ())
+                let answer = || answer(self, call).map(Reply::Value);
+                catch_unwind(AssertUnwindSafe(answer)).map_err(|_| ())
+            }
+            Handler::Read(read) => {
+                catch_unwind(AssertUnwindSafe(|| read(self, call))).map_err(|_| ())
             }
             Handler::Task(plan) => {
                 let start = || plan(self, call).and_then(|work| self.start(call, work, directions));
-                catch_unwind(AssertUnwindSafe(start)).map_err(|_| ())
+                catch_unwind(AssertUnwindSafe(|| start().map(Reply::Value))).map_err(|_| ())
             }
-            Handler::Wait(wait) => guarded(wait(self, call)).await,
+            Handler::Wait(wait) => {
+                guarded(wait(self, call)).await.map(|answer| answer.map(Reply::Value))
+            }
         };
         let answer = answer.unwrap_or_else(|()| {
             tracing::error!(method = call.method.name(), this = %call.this, "a method panicked");

@@ -7,7 +7,7 @@ use super::authorization::Access;
 use super::call::Call;
 use super::service::Service;
 use super::session::Session;
-use crate::collector::Source;
+use crate::collector::{MayRead, Nobody, Slots, Source};
 use crate::fault::Fault;
 use crate::inventory::{Properties, Read, Snapshot};
 use crate::schema::{Field, Version, ty};
@@ -20,11 +20,9 @@ pub struct SessionSource<'s> {
     snapshot: Arc<Snapshot>,
     session: Option<&'s Arc<Session>>,
     /// What the session may do, unless it may do everything.
-    access: Option<Access>,
+    access: Option<Arc<Access>>,
     touches: u64,
     version: Version,
-    /// Whether what follows from alarms may be read.
-    alarms: bool,
 }
 
 impl<'s> SessionSource<'s> {
@@ -32,21 +30,13 @@ impl<'s> SessionSource<'s> {
     pub fn new(service: &'s Service, session: Option<&'s Arc<Session>>) -> Self {
         let touches = service.touches();
         let snapshot = service.engine().snapshot();
-        let access = session.and_then(|session| service.access(session, &snapshot));
-        let version = Version::NEWEST;
-        Self { service, snapshot, session, access, touches, version, alarms: true }
+        let access = session.and_then(|session| service.access(session, &snapshot)).map(Arc::new);
+        Self { service, snapshot, session, access, touches, version: Version::NEWEST }
     }
 
     /// The latest state as the caller of `call` sees it.
     pub fn of(service: &'s Service, call: &'s Call) -> Self {
         Self { version: call.caller.version, ..Self::new(service, call.caller.session.as_ref()) }
-    }
-
-    /// The same for somebody who reads only what these filters name, and does
-    /// not compare it with what is read later.
-    pub(super) fn reading<'o>(mut self, mut filters: impl Iterator<Item = &'o Object>) -> Self {
-        self.alarms = filters.any(super::alarm::are_read_by);
-        self
     }
 
     /// An object of the session.
@@ -63,21 +53,23 @@ impl<'s> SessionSource<'s> {
         &self.snapshot
     }
 
-    /// The properties of `mo`, as one sees them who may see everything.
-    fn all(&self, mo: &MoRef) -> Option<Properties> {
+    /// The properties of `mo` in `slots`, as one sees them who may see everything.
+    fn some(&self, mo: &MoRef, slots: Slots) -> Option<Properties> {
         let Some(kept) = self.snapshot.properties(mo) else {
             return self.own(mo).map(Properties::Made);
         };
         if mo.ty().is_a(ty::ManagedEntity) {
-            let service = self.service;
-            let entity = super::task_manager::entity_properties(service, &self.snapshot, mo, kept);
-            let entity = if self.alarms {
-                let access = self.access.as_ref();
-                super::alarm::entity_properties(access, &self.snapshot, mo, entity)
-            } else {
-                entity
-            };
-            return Some(super::custom_fields::shown(&self.snapshot, mo, entity));
+            let mut entity = kept.clone();
+            if slots.has(const { ty::ManagedEntity.slot("recentTask") }) {
+                let (service, state) = (self.service, &self.snapshot);
+                entity = super::task_manager::entity_properties(service, state, mo, entity);
+            }
+            let access = self.access.as_deref();
+            entity = super::alarm::entity_properties(access, &self.snapshot, mo, entity, slots);
+            if slots.has(const { ty::ManagedEntity.slot("availableField") }) {
+                entity = super::custom_fields::shown(&self.snapshot, mo, entity);
+            }
+            return Some(entity);
         }
         let Properties::Made(stored) = kept else { return Some(kept.clone()) };
         let shown = if mo.ty() == ty::SessionManager {
@@ -90,7 +82,7 @@ impl<'s> SessionSource<'s> {
         } else if mo.ty() == ty::EventManager {
             super::events::manager::properties(
                 self.service,
-                self.access.as_ref(),
+                self.access.as_deref(),
                 &self.snapshot,
                 stored,
             )
@@ -105,12 +97,22 @@ impl<'s> SessionSource<'s> {
     }
 }
 
+impl MayRead for Access {
+    fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault> {
+        Self::may_read(self, mo, property)
+    }
+}
+
 impl Source for SessionSource<'_> {
     fn get(&self, mo: &MoRef) -> Option<Properties> {
-        let all = self.all(mo)?;
+        self.get_some(mo, Slots::ALL)
+    }
+
+    fn get_some(&self, mo: &MoRef, slots: Slots) -> Option<Properties> {
+        let some = self.some(mo, slots)?;
         Some(match &self.access {
-            Some(access) => access.show(mo, all),
-            None => all,
+            Some(access) => access.show(mo, some),
+            None => some,
         })
     }
 
@@ -129,12 +131,19 @@ impl Source for SessionSource<'_> {
         self.snapshot.version() + self.touches
     }
 
+    fn limits(&self) -> Option<Arc<dyn MayRead>> {
+        match (self.session, &self.access) {
+            (Some(_), Some(access)) => Some(access.clone()),
+            (Some(_), None) => None,
+            (None, _) => Some(Arc::new(Nobody)),
+        }
+    }
+
     fn may_read(&self, mo: &MoRef, property: Field) -> Result<(), Fault> {
         match (self.session, &self.access) {
             (Some(_), Some(access)) => access.may_read(mo, property),
             (Some(_), None) => Ok(()),
-            (None, _) if property.privilege() == Some("System.Anonymous") => Ok(()),
-            (None, _) => Err(Fault::not_authenticated(mo)),
+            (None, _) => Nobody.may_read(mo, property),
         }
     }
 }

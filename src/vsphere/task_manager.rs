@@ -39,13 +39,13 @@ pub(super) fn entity_properties(
     service: &Service,
     snapshot: &Snapshot,
     entity: &MoRef,
-    stored: &Properties,
+    stored: Properties,
 ) -> Properties {
     let recent = recent(service, snapshot, Some(entity));
     if recent.is_empty() {
-        return stored.clone();
+        return stored;
     }
-    stored.clone().with(const { ty::ManagedEntity.slot("recentTask") }, recent)
+    stored.with(const { ty::ManagedEntity.slot("recentTask") }, recent)
 }
 
 /// The tasks that `recentTask` lists, oldest first: those of one entity, or all.

@@ -25,10 +25,30 @@ pub mod xenapi;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::{get, post};
 
 use crate::vsphere::Service;
 use crate::xenapi::Server;
+
+/// What the routes of the vSphere API share.
+#[derive(Clone)]
+struct Vim {
+    service: Arc<Service>,
+    kept: Arc<soap::kept::Kept>,
+}
+
+impl FromRef<Vim> for Arc<Service> {
+    fn from_ref(vim: &Vim) -> Self {
+        vim.service.clone()
+    }
+}
+
+impl FromRef<Vim> for Arc<soap::kept::Kept> {
+    fn from_ref(vim: &Vim) -> Self {
+        vim.kept.clone()
+    }
+}
 
 /// The routes of XenAPI on a listener of its own.
 pub fn xenapi_router(server: &Arc<Server>) -> Router {
@@ -56,7 +76,7 @@ pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
         .route("/api/vcenter/system", post(vijson::hello::serve))
         .route("/about", get(status::about))
         .route("/debug/vars", get(status::vars))
-        .with_state(service.clone());
+        .with_state(Vim { service: service.clone(), kept: Arc::default() });
     let routes = match xenapi {
         Some(server) => routes.merge(xenapi::beside(server)),
         None => routes,

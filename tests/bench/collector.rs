@@ -112,7 +112,9 @@ fn name_and_power_state_of_500(bencher: Bencher) {
     let bench = Bench::new(500);
     let spec = bench.spec(&["name", "runtime.powerState"]);
     bencher.counter(ItemsCount::new(500_usize)).bench_local(|| {
-        Request::compile([&spec]).and_then(|mut request| request.retrieve(&bench.see()))
+        Request::compile([&spec])
+            .and_then(|request| request.retrieve(&bench.see()))
+            .map(|found| found.read())
     });
 }
 
@@ -142,7 +144,9 @@ fn config_and_summary_of_500(bencher: Bencher) {
     let bench = Bench::new(500);
     let spec = bench.spec(&["config", "summary"]);
     bencher.counter(ItemsCount::new(500_usize)).bench_local(|| {
-        Request::compile([&spec]).and_then(|mut request| request.retrieve(&bench.see()))
+        Request::compile([&spec])
+            .and_then(|request| request.retrieve(&bench.see()))
+            .map(|found| found.read())
     });
 }
 

@@ -191,7 +191,7 @@ fn plan_calls(
                 calls.push((answer, call));
                 Ok(())
             }
-            Handler::Wait(_) => Err(Fault::not_supported()),
+            Handler::Read(_) | Handler::Wait(_) => Err(Fault::not_supported()),
         });
         if let Err(wrong) = planned {
             fault.get_or_insert(wrong);

@@ -74,4 +74,4 @@ mod watch;
 
 pub(super) use manager::METHODS;
 pub(super) use run::{Alarms, Watcher};
-pub(super) use show::{are_read_by, entity_properties};
+pub(super) use show::entity_properties;

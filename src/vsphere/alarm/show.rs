@@ -14,53 +14,44 @@ use std::sync::Arc;
 use super::definition::Definition;
 use super::status::Status;
 use super::table::{Mark, Table};
+use crate::collector::Slots;
 use crate::engine::aside_in;
 use crate::inventory::{Properties, Snapshot};
 use crate::object;
-use crate::path;
 use crate::schema::{Type, ty};
 use crate::value::{DateTime, MoRef, Object, Value};
 use crate::vsphere::authorization::Access;
 use crate::vsphere::containment;
 
-/// An entity with what its alarms say; `access` is what the reader may do.
+/// An entity with what its alarms say in `slots`; `access` is what the reader may do.
 pub(in crate::vsphere) fn entity_properties(
     access: Option<&Access>,
     state: &Snapshot,
     entity: &MoRef,
     stored: Properties,
+    slots: Slots,
 ) -> Properties {
     let Some(table) = aside_in::<Table>(state).filter(|table| !table.is_idle()) else {
         return stored;
     };
     let mut shown = stored;
-    let declared = declared(state, table, entity);
-    if !declared.is_empty() {
-        shown = shown.with(const { ty::ManagedEntity.slot("declaredAlarmState") }, declared);
+    let slot = const { ty::ManagedEntity.slot("declaredAlarmState") };
+    if slots.has(slot) {
+        let declared = declared(state, table, entity);
+        if !declared.is_empty() {
+            shown = shown.with(slot, declared);
+        }
     }
-    let triggered = triggered(access, table, entity);
-    if !triggered.is_empty() {
-        shown = shown.with(const { ty::ManagedEntity.slot("triggeredAlarmState") }, triggered);
+    let slot = const { ty::ManagedEntity.slot("triggeredAlarmState") };
+    if slots.has(slot) {
+        let triggered = triggered(access, table, entity);
+        if !triggered.is_empty() {
+            shown = shown.with(slot, triggered);
+        }
     }
     let marks = table.held(entity).map(|held| held.marks.iter());
     let worst = Status::any(marks.into_iter().flatten().map(|mark| mark.status));
     if worst.is_triggered() { with_status(shown, worst) } else { shown }
-}
-
-/// Whether somebody who reads what a `PropertyFilterSpec` names may read one of
-/// the properties that follow from alarms.
-pub(in crate::vsphere) fn are_read_by(filter: &Object) -> bool {
-    let named = filter.at(path!(PropertyFilterSpec, "propSet")).map(Value::items);
-    named.unwrap_or_default().iter().filter_map(Value::as_object).any(|named| {
-        let all = named.at(path!(PropertySpec, "all")).and_then(Value::as_bool) == Some(true);
-        let paths = named.at(path!(PropertySpec, "pathSet")).map(Value::items).unwrap_or_default();
-        all || paths.iter().filter_map(Value::as_str).any(|path| {
-            let first = path.split(['.', '[']).next().unwrap_or_default();
-            ["declaredAlarmState", "triggeredAlarmState", "overallStatus"].contains(&first)
-                || path == "summary"
-                || path == "summary.overallStatus"
-        })
-    })
 }
 
 /// The alarms that an entity has or inherits, each with its status.

@@ -7,6 +7,7 @@
 use super::decode::item_name;
 use crate::schema::{Field, Namespace, Type, Version, ty};
 use crate::value::{Array, EnumValue, MoRef, Object, Value};
+use crate::vsphere::{Row, Told, missing_property};
 use crate::wire::scalar;
 
 /// Writes values for a client of one version.
@@ -44,6 +45,31 @@ impl<'o> Encoder<'o> {
                 self.field(*field, value);
             }
         }
+    }
+
+    /// Writes what was found of one object as an `ObjectContent` in `field`.
+    pub(super) fn content(&mut self, field: Field, row: Row<'_>) {
+        self.push(field.open());
+        self.push("<obj");
+        self.target(row.object());
+        self.push("</obj>");
+        let mut missing = Vec::new();
+        for told in row.told() {
+            match told {
+                Told::Value(name, value) => {
+                    self.push("<propSet><name>");
+                    escape(name, self.out);
+                    self.push("</name>");
+                    self.element("<val>", "</val>", ty::ANY, &value);
+                    self.push("</propSet>");
+                }
+                Told::Missing(name, fault) => missing.push(missing_property(name, &fault)),
+            }
+        }
+        for property in missing {
+            self.element("<missingSet>", "</missingSet>", ty::MissingProperty, &property.into());
+        }
+        self.push(field.close());
     }
 
     /// The type nearest to `ty` in its line of bases that the client knows.
@@ -137,16 +163,24 @@ impl<'o> Encoder<'o> {
     }
 
     fn reference(&mut self, open: &str, typed: bool, value: &MoRef) {
-        let known = self.known(value.ty());
         self.start(open);
-        self.push(" type=\"");
-        self.push(known.name());
-        self.push("\"");
         if typed {
+            self.push(" type=\"");
+            self.push(self.known(value.ty()).name());
+            self.push("\"");
             self.named("ManagedObjectReference", Namespace::Vim25);
+            escape(value.id(), self.out);
         } else {
-            self.push(">");
+            self.target(value);
         }
+    }
+
+    /// Ends an opening tag with the type that a reference names, and says which
+    /// object it is.
+    fn target(&mut self, value: &MoRef) {
+        self.push(" type=\"");
+        self.push(self.known(value.ty()).name());
+        self.push("\">");
         escape(value.id(), self.out);
     }
 

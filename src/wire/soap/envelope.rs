@@ -29,11 +29,21 @@ pub fn encode_response(
     version: Version,
     out: &mut Vec<u8>,
 ) {
-    push(out, OPEN);
-    open(method.response(), method.namespace(), out);
+    begin(method, out);
     if let (Some(field), Some(value)) = (method.result(), result) {
         Encoder::new(out, version, method.namespace()).field(field, value);
     }
+    end(method, out);
+}
+
+/// Appends what a response to `method` begins with.
+pub(super) fn begin(method: Method, out: &mut Vec<u8>) {
+    push(out, OPEN);
+    open(method.response(), method.namespace(), out);
+}
+
+/// Appends what a response to `method` ends with.
+pub(super) fn end(method: Method, out: &mut Vec<u8>) {
     close(method.response(), out);
     push(out, CLOSE);
 }

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 
+use super::contents::{PIECE, Writer};
+use super::kept::Kept;
 use super::{Limits, decode_request, encode_fault, encode_response};
 use crate::config::Direction;
 use crate::connection::{Hangup, Peer};
 use crate::fault::Fault;
 use crate::schema::{Method, Version, method};
 use crate::value::{Str, Value};
-use crate::vsphere::{Call, Service};
+use crate::vsphere::{Call, Reply, Service};
 use crate::wire::caller::caller;
 use crate::wire::faults::on_wire;
 use crate::wire::{large, session};
@@ -26,6 +28,7 @@ const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 /// Answers one SOAP request.
 pub(crate) async fn serve(
     State(service): State<Arc<Service>>,
+    State(kept): State<Arc<Kept>>,
     peer: Option<Extension<Peer>>,
     hangup: Option<Extension<Hangup>>,
     headers: HeaderMap,
@@ -56,11 +59,38 @@ pub(crate) async fn serve(
     caller.change_tag = header.change_tag;
     caller.has_token = header.has_token;
     let call = Call { this: request.this, method: request.method, args: request.args, caller };
-    large::answer(service, call, hangup, |service, call, answer| {
+    large::answer(service, call, hangup, move |service, call, answer| {
         let cookie = cookie(service, call, answer.is_err());
-        reply(service, Some(call.method), call.caller.version, &answer, cookie)
+        let (method, version) = (call.method, call.caller.version);
+        let writer = match answer {
+            Ok(Reply::Contents(contents)) => Writer::all(method, version, contents, &kept),
+            Ok(Reply::Page(page)) => Writer::page(method, version, page, &kept),
+            Ok(Reply::Value(value)) => {
+                return reply(service, Some(method), version, &Ok(value), cookie);
+            }
+            Err(fault) => return reply(service, Some(method), version, &Err(fault), cookie),
+        };
+        let body = writer.map_or_else(Body::empty, |writer| written(service, writer));
+        response(StatusCode::OK, body, cookie)
     })
     .await
+}
+
+/// The reply that `writer` writes: a short one whole, a long one piece by piece.
+fn written(service: &Arc<Service>, mut writer: Writer) -> Body {
+    let trace = service.config().trace.as_ref();
+    let mut first = Vec::with_capacity(writer.length_of_first());
+    // A record has messages as they are, each in one piece.
+    let until = if trace.is_some() { usize::MAX } else { PIECE };
+    let whole = writer.write(&mut first, until);
+    if let Some(trace) = trace {
+        trace.record(Direction::Reply, &first);
+    }
+    let first = large::sent(service, first);
+    if whole {
+        return first.into();
+    }
+    large::in_pieces(service, first, PIECE + PIECE / 8, move |piece| writer.write(piece, PIECE))
 }
 
 /// The cookie to set: of the session that the call began, or, as vCenter does,
@@ -99,7 +129,10 @@ fn reply(
     if let Some(trace) = &service.config().trace {
         trace.record(Direction::Reply, &body);
     }
-    let body = large::sent(service, body);
+    response(status, large::sent(service, body).into(), cookie)
+}
+
+fn response(status: StatusCode, body: Body, cookie: Option<String>) -> Response {
     let mut response = (status, [(CONTENT_TYPE, XML)], body).into_response();
     if let Some(cookie) = cookie.and_then(|line| HeaderValue::from_str(&line).ok()) {
         response.headers_mut().insert(SET_COOKIE, cookie);

@@ -11,13 +11,16 @@
 //! - [`reader`]: the stream of elements, with namespaces and limits
 //! - [`error`]: what is wrong with a request, and where
 //! - [`encode`]: values, [`envelope`]: requests, responses, faults
+//! - `contents`: replies about many objects, written piece by piece; `kept`: rows written before
 //! - `saved`: inventories in files; `http`: `POST /sdk`; `schema`: the WSDL files and the list of versions
 
+mod contents;
 pub(in crate::wire) mod decode;
 mod encode;
 mod envelope;
 mod error;
 pub(crate) mod http;
+pub(crate) mod kept;
 mod reader;
 mod request;
 pub(crate) mod saved;

@@ -15,7 +15,7 @@ use crate::connection::{Hangup, Peer};
 use crate::fault::Fault;
 use crate::schema::{Field, Kind, Method, Type, Version, method};
 use crate::value::{MoRef, Value};
-use crate::vsphere::{Call, Service};
+use crate::vsphere::{Call, Reply, Service};
 use crate::wire::caller::{caller, text};
 use crate::wire::faults::on_wire;
 use crate::wire::{large, session};
@@ -54,6 +54,7 @@ pub(crate) async fn invoke(
     let call = call(&service, peer.as_deref(), &headers, version, (this, method, args));
     large::answer(service, call, hangup, move |service, call, answer| {
         let token = call.caller.began.get().map(|session| session.token.as_str());
+        let answer = answer.map(Reply::into_value);
         reply(service, version, method.result(), &answer, token)
     })
     .await
@@ -76,7 +77,7 @@ pub(crate) async fn property(
     let args = Box::new([Some(Value::from(member.as_str()))]);
     let call = call(&service, peer.as_deref(), &headers, version, (this, method::Fetch, args));
     large::answer(service, call, hangup, move |service, _, answer| {
-        reply(service, version, Some(field), &answer, None)
+        reply(service, version, Some(field), &answer.map(Reply::into_value), None)
     })
     .await
 }

@@ -221,8 +221,8 @@ proptest! {
                             at = version(&updates);
                             for (number, root) in roots.iter().enumerate().filter(|_| is_complete) {
                                 let Some(root) = root else { continue };
-                                let mut once = vimsim::collector::Request::compile([&names_below(root)]).unwrap();
-                                let there = once.retrieve(&world.see()).unwrap();
+                                let once = vimsim::collector::Request::compile([&names_below(root)]).unwrap();
+                                let there = once.retrieve(&world.see()).unwrap().read();
                                 let told = entered(&updates, &filter(&number.to_string()));
                                 prop_assert_eq!(told, there.iter().map(obj).collect::<BTreeSet<_>>());
                             }

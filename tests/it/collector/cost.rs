@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use vimsim::collector::{Collector, Source, Wait};
-use vimsim::fault::Result;
+use vimsim::collector::{Collector, MayRead, Source, Wait};
 use vimsim::inventory::Properties;
-use vimsim::schema::{Field, ty};
+use vimsim::schema::ty;
 use vimsim::value::{MoRef, Object};
 use vimsim::{object, path};
 
@@ -30,8 +30,8 @@ impl Source for Counting {
         self.seen.depends(mo, add);
     }
 
-    fn may_read(&self, mo: &MoRef, property: Field) -> Result<()> {
-        self.seen.may_read(mo, property)
+    fn limits(&self) -> Option<Arc<dyn MayRead>> {
+        self.seen.limits()
     }
 
     fn version(&self) -> u64 {

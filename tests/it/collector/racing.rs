@@ -80,7 +80,8 @@ fn nothing_is_lost_while_others_write() {
         let mut done = false;
         loop {
             let fresh = specs.each_ref().map(|spec| {
-                let contents = Request::compile([spec]).unwrap().retrieve(&world.see()).unwrap();
+                let contents =
+                    Request::compile([spec]).unwrap().retrieve(&world.see()).unwrap().read();
                 retrieved(&contents)
             });
             if done && states == fresh {

@@ -277,7 +277,8 @@ impl<'w> Client<'w> {
 
     fn compare(&self) {
         for (mo, spec, _) in &self.filters {
-            let fresh = Request::compile([spec]).unwrap().retrieve(&self.world.see()).unwrap();
+            let fresh =
+                Request::compile([spec]).unwrap().retrieve(&self.world.see()).unwrap().read();
             let state = self.at.1.get(mo).cloned().unwrap_or_default();
             assert_eq!(state, retrieved(&fresh), "filter {}", mo.id());
         }

@@ -1,15 +1,15 @@
 //! Reading once: what is selected, what is read, and what is refused.
 
-use vimsim::collector::{Request, fetch};
+use vimsim::collector::{Page, Request, fetch};
 use vimsim::fault::{Fault, Result};
 use vimsim::schema::ty;
-use vimsim::value::{Object, Value};
+use vimsim::value::Object;
 use vimsim::{object, path};
 
 use super::world::*;
 
 fn retrieve(world: &World, specs: &[Object]) -> Result<Vec<Object>> {
-    Request::compile(specs)?.retrieve(&world.see())
+    Ok(Request::compile(specs)?.retrieve(&world.see())?.read())
 }
 
 /// The contents in short: `vm-1 name=VM1`.
@@ -311,10 +311,8 @@ fn pages_have_tokens_for_one_call() {
     for illegal in [0, -1] {
         assert_eq!(start(&options(illegal)).unwrap_err().ty(), ty::InvalidArgument);
     }
-    let page = |result: &Object| {
-        let objects: Vec<Object> = list(result, "objects").into_iter().cloned().collect();
-        (lines(&objects), result.field("token").and_then(Value::as_str).map(str::to_owned))
-    };
+    let page =
+        |page: &Page| (lines(&page.contents.read()), page.token.as_ref().map(ToString::to_string));
 
     let (first, token) = page(&start(&options(2)).unwrap().unwrap());
     assert_eq!(first, ["vm-1 name=VM1", "vm-2 name=VM2"]);
@@ -339,7 +337,7 @@ fn pages_have_tokens_for_one_call() {
     let all = collector.retrieve([&names], None, &world.see()).unwrap().unwrap();
     assert_eq!(page(&all).1, None);
     let none = spec(vec![prop_set(ty::HostSystem, &["name"])], vec![tree(&folder("root"))]);
-    assert_eq!(collector.retrieve([&none], None, &world.see()).unwrap(), None);
+    assert!(collector.retrieve([&none], None, &world.see()).unwrap().is_none());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use vimsim::collector::{Collector, Limits, Source, Subscriptions, Wait};
+use vimsim::collector::{Collector, Limits, MayRead, Source, Subscriptions, Wait};
 use vimsim::fault::{Fault, Result};
 use vimsim::inventory::{Properties, Read, Snapshot, Store, Transaction};
 use vimsim::schema::{Field, Type, ty};
@@ -41,6 +41,19 @@ impl Seen {
     }
 }
 
+/// What is kept from the caller.
+#[derive(Debug)]
+struct Withheld(HashSet<(MoRef, &'static str)>);
+
+impl MayRead for Withheld {
+    fn may_read(&self, mo: &MoRef, property: Field) -> Result<()> {
+        if self.0.contains(&(mo.clone(), property.name())) {
+            return Err(Fault::not_authenticated(mo));
+        }
+        Ok(())
+    }
+}
+
 impl Source for Seen {
     fn get(&self, mo: &MoRef) -> Option<Properties> {
         if *mo == view() {
@@ -55,11 +68,9 @@ impl Source for Seen {
         }
     }
 
-    fn may_read(&self, mo: &MoRef, property: Field) -> Result<()> {
-        if self.withheld.contains(&(mo.clone(), property.name())) {
-            return Err(Fault::not_authenticated(mo));
-        }
-        Ok(())
+    fn limits(&self) -> Option<Arc<dyn MayRead>> {
+        let limits = || Arc::new(Withheld(self.withheld.clone())) as Arc<dyn MayRead>;
+        (!self.withheld.is_empty()).then(limits)
     }
 
     fn version(&self) -> u64 {

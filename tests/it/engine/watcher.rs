@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use vimsim::collector::{Collector, Limits, Source, Subscriptions, Wait};
+use vimsim::collector::{Collector, Limits, MayRead, Source, Subscriptions, Wait};
 use vimsim::engine::{self, Engine};
 use vimsim::inventory::{Properties, Snapshot, Transaction};
-use vimsim::schema::Field;
 use vimsim::value::Array;
 
 use super::*;
@@ -83,8 +82,8 @@ impl Source for Seen {
 
     fn depends(&self, _: &MoRef, _: &mut dyn FnMut(&MoRef)) {}
 
-    fn may_read(&self, _: &MoRef, _: Field) -> Result<(), Fault> {
-        Ok(())
+    fn limits(&self) -> Option<Arc<dyn MayRead>> {
+        None
     }
 
     fn version(&self) -> u64 {
