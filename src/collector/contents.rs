@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::MayRead;
-use super::property::{Plan, Property};
+use super::property::{Plan, Property, Shared};
 use crate::fault::Fault;
 use crate::inventory::Properties;
 use crate::object;
@@ -25,7 +25,7 @@ pub(super) struct Found {
 /// Objects that were found, and what is to be read of them.
 #[derive(Clone, Debug)]
 pub struct Contents {
-    plans: Arc<[Arc<Plan>]>,
+    plans: Shared,
     found: Vec<Found>,
     limits: Option<Arc<dyn MayRead>>,
 }
@@ -48,11 +48,7 @@ pub enum Told<'c> {
 }
 
 impl Contents {
-    pub(super) fn new(
-        plans: Arc<[Arc<Plan>]>,
-        found: Vec<Found>,
-        limits: Option<Arc<dyn MayRead>>,
-    ) -> Self {
+    pub(super) fn new(plans: Shared, found: Vec<Found>, limits: Option<Arc<dyn MayRead>>) -> Self {
         Self { plans, found, limits }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Source;
 use super::contents::{Contents, Found};
-use super::property::{Plan, Slots};
+use super::property::{Shared, Slots};
 use super::retrieve::Request;
 use crate::fault::Fault;
 use crate::value::{MoRef, Str};
@@ -22,7 +22,7 @@ const LEFT: usize = 200_000;
 /// only: a page is read when it is asked for.
 #[derive(Debug)]
 pub(super) struct Retrieval {
-    plans: Arc<[Arc<Plan>]>,
+    plans: Shared,
     /// What is left: objects, and the plan for each.
     rest: std::vec::IntoIter<(MoRef, u32)>,
     max: usize,

@@ -233,6 +233,9 @@ impl Plan {
     }
 }
 
+/// Plans that several pages and rows are read by.
+pub(super) type Shared = Arc<[Arc<Plan>]>;
+
 /// The plans of one filter by concrete type, each made when first asked for.
 #[derive(Debug, Default)]
 pub(super) struct Plans {

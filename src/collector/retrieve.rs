@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::Source;
 use super::contents::{Contents, Found};
-use super::property::{Plan, Plans, Reading, Slots};
+use super::property::{Plan, Plans, Reading, Shared, Slots};
 use super::spec::{self, FilterSpec};
 use super::traverse::{self, Visitor};
 use crate::fault::Fault;
@@ -48,10 +48,7 @@ impl Request {
     }
 
     /// The selected objects that have anything to report, and how they are read.
-    pub(super) fn find<S: Source>(
-        &self,
-        source: &S,
-    ) -> Result<(Arc<[Arc<Plan>]>, Vec<Found>), Fault> {
+    pub(super) fn find<S: Source>(&self, source: &S) -> Result<(Shared, Vec<Found>), Fault> {
         if let [spec] = self.specs.as_slice() {
             return find_one(spec, source);
         }
@@ -154,10 +151,7 @@ impl Visitor for Only<'_> {
 }
 
 /// What one specification selects.
-fn find_one<S: Source>(
-    spec: &FilterSpec,
-    source: &S,
-) -> Result<(Arc<[Arc<Plan>]>, Vec<Found>), Fault> {
+fn find_one<S: Source>(spec: &FilterSpec, source: &S) -> Result<(Shared, Vec<Found>), Fault> {
     let mut only = Only {
         spec,
         known: Plans::default(),

@@ -72,6 +72,9 @@ struct Text {
     text: Box<[u8]>,
 }
 
+/// A row, and how it was written.
+type Written<'c> = (Row<'c>, Box<[u8]>);
+
 impl Default for Kept {
     fn default() -> Self {
         Self::within(LIMIT)
@@ -117,7 +120,7 @@ impl Kept {
     }
 
     /// Keeps rows that were just written.
-    pub(super) fn keep(&self, table: &Arc<Table>, rows: Vec<(Row<'_>, Box<[u8]>)>) {
+    pub(super) fn keep(&self, table: &Arc<Table>, rows: Vec<Written<'_>>) {
         if !rows.is_empty() {
             table.insert(rows);
             self.make_room(Some(table));
@@ -169,7 +172,7 @@ impl Table {
         rows: impl Iterator<Item = Row<'c>>,
         encoder: &mut Encoder<'_>,
         until: usize,
-    ) -> (usize, Vec<(Row<'c>, Box<[u8]>)>) {
+    ) -> (usize, Vec<Written<'c>>) {
         let mut written = 0;
         let mut new = Vec::new();
         let kept = self.rows.read().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +193,7 @@ impl Table {
         (written, new)
     }
 
-    fn insert(&self, new: Vec<(Row<'_>, Box<[u8]>)>) {
+    fn insert(&self, new: Vec<Written<'_>>) {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         for (row, text) in new {
             let (object, of) = (row.object().clone(), row.properties().clone());
