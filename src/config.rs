@@ -6,6 +6,7 @@
 mod access;
 mod control;
 mod events;
+mod limits;
 mod span;
 mod tasks;
 mod xenapi;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use access::{Access, AccessError, Group, Permission, User};
 pub use control::ControlApi;
 pub use events::Events;
+pub use limits::Limits;
 pub use span::Span;
 pub use tasks::Tasks;
 pub use xenapi::XenApi;
@@ -274,87 +276,6 @@ pub struct Delays {
     pub methods: Vec<(String, Duration)>,
     /// Spread of all delays, as a coefficient of variation; 0 means none.
     pub jitter: f64,
-}
-
-/// Bounds on what one client can make the server hold or wait for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes in a request's body, after decompression. Uploads of files are not bounded.
-    pub body: usize,
-    /// Bytes of the long bodies that are being read and worked on. When there are so many,
-    /// further ones are not read until some are done with.
-    pub requests: usize,
-    /// Elements inside each other in an XML document. Each costs the thread that reads them some
-    /// of its stack: a debug build has room for about 400 in the usual two megabytes.
-    pub xml_depth: usize,
-    /// Attributes of one XML element.
-    pub xml_attributes: usize,
-    /// Header lines of a request.
-    pub headers: usize,
-    /// Bytes of all the header lines of a request.
-    pub header_bytes: usize,
-    /// Time for the TLS handshake, and from then (or from a request's first byte) until the
-    /// headers are complete.
-    pub header_time: Duration,
-    /// Time for a request's body to arrive; for an upload, the longest pause in it.
-    pub body_time: Duration,
-    /// How long a client may keep a reply waiting. What it takes meanwhile gives it more time,
-    /// one second for each [`send_rate`](Self::send_rate) bytes.
-    pub send_time: Duration,
-    /// Bytes a second that a client must take of a long reply.
-    pub send_rate: usize,
-    /// Bytes of long replies that clients have not taken yet. When there are so many, further
-    /// long replies wait until some are taken.
-    pub replies: usize,
-    /// How long a connection is kept between requests. Longer than the 15 minutes after which
-    /// pyVmomi gives up a pooled connection: it does not recover when the server does so first.
-    pub idle_time: Duration,
-    /// Connections at a time; further ones wait in the listener's queue.
-    pub connections: usize,
-    /// Time for requests in flight to end at shutdown.
-    pub grace: Duration,
-    /// Sessions at a time. Who logs in when there are so many is answered as by vCenter, with
-    /// HTTP's status 503.
-    pub sessions: usize,
-    /// Property filters of one session.
-    pub filters: usize,
-    /// Views of one session.
-    pub views: usize,
-    /// Property collectors of one session, beside the one that everybody has.
-    pub collectors: usize,
-    /// Objects that the filters and views of one session hold together: each
-    /// filter those that it watches, each view those that a client lists in it,
-    /// and both what their specifications are made of.
-    pub objects: usize,
-    /// The same of all sessions together.
-    pub all_objects: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 32 << 20,
-            requests: 256 << 20,
-            xml_depth: 128,
-            xml_attributes: 64,
-            headers: 100,
-            header_bytes: 64 << 10,
-            header_time: Duration::from_secs(30),
-            body_time: Duration::from_secs(60),
-            send_time: Duration::from_secs(120),
-            send_rate: 16 << 10,
-            replies: 1 << 30,
-            idle_time: Duration::from_secs(30 * 60),
-            connections: 20_000,
-            grace: Duration::from_secs(5),
-            sessions: 20_000,
-            filters: 10_000,
-            views: 1_000,
-            collectors: 100,
-            objects: 4_000_000,
-            all_objects: 20_000_000,
-        }
-    }
 }
 
 /// Which way a traced message goes.

@@ -284,6 +284,10 @@ struct LimitFlags {
     #[arg(long, value_name = "N", default_value_t = default().limits.filters, value_parser = values::some)]
     max_filters: usize,
 
+    /// Most tasks that have not ended
+    #[arg(long, value_name = "N", default_value_t = default().limits.tasks, value_parser = values::some)]
+    max_tasks: usize,
+
     /// Most views of a session
     #[arg(long, value_name = "N", default_value_t = default().limits.views, value_parser = values::some)]
     max_views: usize,
@@ -475,6 +479,7 @@ impl From<LimitFlags> for Limits {
             grace: flags.grace.0,
             sessions: flags.max_sessions,
             filters: flags.max_filters,
+            tasks: flags.max_tasks,
             views: flags.max_views,
             collectors: flags.max_property_collectors,
             objects: flags.max_objects,

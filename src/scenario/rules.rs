@@ -24,6 +24,9 @@ use crate::schema::Method;
 use crate::task::TaskRecord;
 use crate::value::{MoRef, Str, Value};
 
+/// More rules than these are refused: each call looks at all of them.
+const MOST: usize = 10_000;
+
 /// What the layer above does when a rule says so.
 pub trait Actor: Send + Sync {
     /// Makes a task of `method` on `on`, for the user and the reasons of `after`.
@@ -281,6 +284,9 @@ impl Rules {
                 }
             },
         };
+        if list.rules.len() >= MOST {
+            return Err(RuleError::new("", format!("there are {MOST} rules already")));
+        }
         let mut next = List::clone(&list);
         next.rules.push(Arc::new(Held::new(&name, rule, self.seed)?));
         self.publish(next);

@@ -7,6 +7,7 @@
 mod action;
 mod alarm;
 pub mod authorization;
+mod bounds;
 pub mod call;
 mod cluster;
 pub mod containment;
@@ -31,6 +32,7 @@ mod host;
 pub mod large;
 mod left_files;
 mod license;
+mod logins;
 mod managed_entity;
 pub mod model;
 mod names;

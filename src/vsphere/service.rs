@@ -21,14 +21,14 @@ use super::model::Catalog;
 use super::operation::Operation;
 use super::saved::States;
 use super::scheduled::Schedules;
-use super::session::{NewSession, Session, Sessions};
+use super::session::{Session, Sessions};
 use super::session_manager::Tickets;
 use super::task::TaskProjection;
 use super::view::ContainerViews;
 use super::{METHODS, model};
 use crate::collector::{Budget, Subscriptions};
 use crate::config::{ClockMode, Config};
-use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Tx, Weight};
+use crate::engine::{Busy, Clock, Engine, Job, Settings, TaskSpec, Tx};
 use crate::event;
 use crate::fault::Fault;
 use crate::ids::Ids;
@@ -68,9 +68,6 @@ impl Content {
 /// Where the stepped clock starts: 2025-01-01T00:00:00Z, the same for every run.
 const STEPPED_START: DateTime = DateTime::from_micros(1_735_689_600_000_000);
 
-/// The least time between two looks for sessions that have been idle for too long.
-const IDLE_PAUSE: Duration = Duration::from_secs(1);
-
 /// One simulated server.
 #[derive(Debug)]
 pub struct Service {
@@ -86,7 +83,7 @@ pub struct Service {
     views: ContainerViews,
     large_calls: LargeCalls,
     /// What the objects of all sessions count against.
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
     dispatch: Dispatch,
     catalog: Arc<Catalog>,
     delays: Delays,
@@ -101,7 +98,7 @@ pub struct Service {
     /// Calls of methods that are not modelled, by method.
     unsupported: Mutex<BTreeMap<&'static str, u64>>,
     /// Whether a look for idle sessions is arranged.
-    idle_watch: Mutex<bool>,
+    pub(super) idle_watch: Mutex<bool>,
 }
 
 impl Service {
@@ -334,84 +331,6 @@ impl Service {
         self.dispatch.methods()
     }
 
-    /// The session with the token, unless it has been idle for too long.
-    pub fn session(&self, token: &str) -> Option<Arc<Session>> {
-        let session = self.sessions.by_token(token)?;
-        if session.is_idle(self.engine.now(), self.config.session_timeout) {
-            self.end_session(&session);
-            return None;
-        }
-        Some(session)
-    }
-
-    /// What the objects of one more session count against.
-    pub(super) fn session_budget(&self) -> Arc<Budget> {
-        Budget::within(self.config.limits.objects, &self.budget)
-    }
-
-    /// How many objects the filters and views of all sessions hold.
-    pub fn held_objects(&self) -> usize {
-        self.budget.held()
-    }
-
-    /// Begins a session.
-    pub(super) fn begin_session(&self, login: NewSession) -> Result<Arc<Session>, Fault> {
-        let session = Arc::new(Session::new(login, self.session_budget()));
-        if !self.sessions.add(session.clone(), self.config.limits.sessions) {
-            tracing::warn!(limit = self.config.limits.sessions, "too many sessions: no login");
-            return Err(Fault::unavailable());
-        }
-        tracing::info!(user = %session.user_name, key = %session.key, "login");
-        events::sessions::began(&self.engine, &session);
-        self.touch(&self.content.session_manager);
-        self.watch_idle();
-        Ok(session)
-    }
-
-    /// Sees to it that somebody looks when a session could have been idle for
-    /// too long. There is one look for all sessions, and not too many of them.
-    fn watch_idle(&self) {
-        let timeout = self.config.session_timeout;
-        let mut watched = self.idle_watch.lock().unwrap_or_else(PoisonError::into_inner);
-        if *watched {
-            return;
-        }
-        let now = self.engine.now();
-        let Some(first) = self.sessions.first_idle(now, timeout) else { return };
-        *watched = true;
-        let service = self.own.clone();
-        let look = move |_: &Engine| {
-            if let Some(service) = service.upgrade() {
-                service.end_idle();
-            }
-        };
-        self.engine.after(first.since(now).max(IDLE_PAUSE), Weight::Background, look);
-    }
-
-    fn end_idle(&self) {
-        let idle = self.sessions.idle(self.engine.now(), self.config.session_timeout);
-        idle.iter().for_each(|session| self.end_session(session));
-        *self.idle_watch.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.watch_idle();
-    }
-
-    /// Ends a session with everything that belongs to it.
-    pub(super) fn end_session(&self, session: &Session) {
-        if !self.sessions.end(session) {
-            return;
-        }
-        tracing::info!(user = %session.user_name, key = %session.key, "logout");
-        events::sessions::ended(&self.engine, session);
-        self.touch(&self.content.session_manager);
-    }
-
-    /// Ends all sessions: whoever waits is answered.
-    pub fn close(&self) {
-        for session in self.sessions.list() {
-            self.sessions.end(&session);
-        }
-    }
-
     /// Runs `change` for the caller, who is named in the events that it posts;
     /// see [`Engine::commit`].
     pub(super) fn commit<T>(
@@ -555,6 +474,7 @@ impl Service {
 
     /// Makes the task that does the work of a call.
     fn start(&self, call: &Call, work: Operation, directions: Option<&Directions>) -> Answer {
+        self.room_for_task()?;
         let (mut spec, job) = self.prepare(call, work);
         spec.plan = directions.map(|directions| directions.plan(Some(call.method), spec.duration));
         self.engine.submit(spec, job).map(|task| Some(Value::Ref(task)))

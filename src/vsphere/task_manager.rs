@@ -91,6 +91,7 @@ fn create_task(service: &Service, call: &Call) -> Answer {
     let token = call.get(arg!(CreateTask.activationId)).and_then(Value::as_str).map(Str::from);
     spec.activation_id = token.or_else(|| call.caller.activation_id.clone());
     spec.change_tag.clone_from(&call.caller.change_tag);
+    service.room_for_task()?;
     let record = service.engine().create_task(spec)?;
     Ok(Some(super::task::info(&record).into()))
 }

@@ -47,6 +47,9 @@ impl Context<'_> {
                 return Err(Failure::too_many_pending());
             }
         }
+        if self.server.service().room_for_task().is_err() {
+            return Err(Failure::too_many_pending());
+        }
         self.commit(|tx| {
             let task = tx.submit(spec, job)?;
             if let Some(id) = TaskId::of(&task) {

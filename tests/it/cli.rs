@@ -95,6 +95,7 @@ const VALUES: &[(&str, &str, Check)] = &[
     ("max-replies", "64MiB", |c| c.limits.replies == 64 << 20),
     ("max-sessions", "7", |c| c.limits.sessions == 7),
     ("max-filters", "7", |c| c.limits.filters == 7),
+    ("max-tasks", "7", |c| c.limits.tasks == 7),
     ("max-views", "7", |c| c.limits.views == 7),
     ("max-property-collectors", "7", |c| c.limits.collectors == 7),
     ("max-objects", "7", |c| c.limits.objects == 7),

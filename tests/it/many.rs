@@ -222,6 +222,34 @@ fn a_session_has_only_so_many_filters() {
     client.watch(&task).unwrap();
 }
 
+/// A task that has ended makes room for another.
+#[test]
+fn only_so_many_tasks_are_at_work() {
+    let service = server(Limits { tasks: 2, ..Limits::default() });
+    let client = login(&service).unwrap();
+    let create = || {
+        args!(
+            CreateTask,
+            obj: &service.content().root_folder,
+            taskTypeId: "com.vmware.govmomi.simulator.test",
+            cancelable: true,
+        )
+    };
+    let manager = service.content().task_manager.clone();
+    let (first, _second) = (client.task(), client.task());
+    assert_eq!(client.call(&manager, create()).unwrap_err().ty(), ty::SystemError);
+    let snapshot = service.engine().snapshot();
+    let (vm, _) = snapshot.iter().find(|(mo, _)| mo.ty() == ty::VirtualMachine).unwrap();
+    let off = client.call(vm, args!(PowerOffVM_Task));
+    assert_eq!(off.unwrap_err().ty(), ty::SystemError);
+    client.call(&first, args!(CancelTask)).unwrap();
+    let ended = Value::Enum(enum_value!(TaskInfoState::error));
+    let fault = vimsim::fault::Fault::request_canceled().localized();
+    let end = args!(SetTaskState, state: ended, fault: fault);
+    client.call(&first, end).unwrap();
+    client.call(vm, args!(PowerOffVM_Task)).unwrap();
+}
+
 #[test]
 fn a_session_has_only_so_many_views_and_collectors() {
     let service = server(Limits { views: 2, collectors: 1, ..Limits::default() });
