@@ -8,7 +8,7 @@ use super::service::Service;
 use crate::fault::Fault;
 use crate::inventory::Read;
 use crate::schema::{method, ty};
-use crate::value::{Array, Object, Value};
+use crate::value::{Array, MoRef, Object, Value};
 use crate::{object, path};
 
 pub(super) const METHODS: &[Entry] = &[
@@ -23,6 +23,22 @@ fn key(option: &Value) -> &str {
 
 fn invalid_name(name: &str) -> Fault {
     Fault::invalid_name(name, None)
+}
+
+/// Fails if the settings of vCenter name no server that would send mail. None is
+/// sent anyway, but this is where people see that something is missing.
+pub(super) fn check_mail(state: &(impl Read + ?Sized)) -> Result<(), Fault> {
+    let service = MoRef::new(ty::ServiceInstance, "ServiceInstance");
+    let settings = state.moref(&service, path!(ServiceInstance, "content.setting"));
+    let all = settings.and_then(|mo| state.at(mo, path!(OptionManager, "setting")));
+    let all = all.map(Value::items).unwrap_or_default();
+    let server = all.iter().find(|option| key(option) == "mail.smtp.server");
+    let server = server.and_then(|it| it.as_object()?.at(path!(OptionValue, "value"))?.as_str());
+    if server.is_some_and(|server| !server.trim().is_empty()) {
+        return Ok(());
+    }
+    let message = "No server for mail is set: mail.smtp.server.";
+    Err(Fault::new(object!(InvalidState {}), message))
 }
 
 /// One option, all below a name that ends with a dot, or all.

@@ -167,6 +167,7 @@ impl Projection for TaskProjection {
     }
 
     fn watch(&self, tx: &mut Tx<'_>) {
+        super::scheduled::notify(tx);
         self.watcher.watch(tx);
     }
 

@@ -1,5 +1,7 @@
 //! Scheduled tasks as a client makes them, with time passing in steps.
 
+mod told;
+
 use std::time::Duration;
 
 use vimsim::fault::Fault;
@@ -635,55 +637,4 @@ fn a_saved_inventory_keeps_its_schedules() {
     assert_eq!(state(&client.vm, POWER).as_ref().and_then(Value::as_str), Some("poweredOff"));
     let ended = state(&task, path!(ScheduledTask, "info.state"));
     assert_eq!(ended.as_ref().and_then(Value::as_str), Some("success"));
-}
-
-/// The events of scheduled tasks, oldest first: what they are, and by whom.
-fn told(client: &Client) -> Vec<(&'static str, String)> {
-    let state = client.sim.snapshot();
-    let log = vimsim::engine::events_in(&state).expect("events");
-    let of_schedules = log.iter().filter(|event| event.ty.is_a(ty::ScheduledTaskEvent));
-    of_schedules.map(|event| (event.ty.name(), event.user.to_string())).collect()
-}
-
-#[test]
-fn events_tell_of_all_that_happens() {
-    let client = Client::new();
-    let other = client.sim.vm("DC0_H0_VM1");
-    let task = client.made(spec("nightly", daily(3), call("PowerOffVM_Task")));
-    client.sim.advance(3 * HOUR);
-    client.sim.advance(DAY);
-    let given = args![spec = spec("nightly", daily(4), call("ShutdownGuest"))];
-    client.sim.call(&task, method::ReconfigureScheduledTask, given).expect("a change");
-    client.void(&task, method::RunScheduledTask).expect("a run");
-    client.sim.done(&client.vm, method::Destroy_Task, args![]);
-    let expected = [
-        "ScheduledTaskCreatedEvent",
-        "ScheduledTaskStartedEvent",
-        "ScheduledTaskCompletedEvent",
-        "ScheduledTaskStartedEvent",
-        "ScheduledTaskFailedEvent",
-        "ScheduledTaskReconfiguredEvent",
-        "ScheduledTaskStartedEvent",
-        "ScheduledTaskFailedEvent",
-        "ScheduledTaskRemovedEvent",
-    ];
-    assert_eq!(told(&client), expected.map(|name| (name, "tester".to_owned())));
-    let state = client.sim.snapshot();
-    let log = vimsim::engine::events_in(&state).expect("events");
-    let failed = log.iter().find(|event| event.ty == ty::ScheduledTaskFailedEvent);
-    let failed = failed.expect("a failure").builder().finish();
-    let at = |path| failed.at(path).cloned();
-    assert_eq!(at(path!(ScheduledTaskEvent, "scheduledTask.name")), Some("nightly".into()));
-    assert_eq!(at(path!(ScheduledTaskEvent, "scheduledTask.scheduledTask")), Some(task.into()));
-    assert_eq!(at(path!(ScheduledTaskEvent, "entity.entity")), Some(client.vm.clone().into()));
-    let reason = at(path!(ScheduledTaskFailedEvent, "reason.fault"));
-    assert_eq!(reason.and_then(|it| Some(it.as_object()?.ty())), Some(ty::InvalidPowerState));
-    let changed = log.iter().find(|event| event.ty == ty::ScheduledTaskReconfiguredEvent);
-    let changed = changed.expect("a change").builder().finish();
-    let told_of = changed.at(path!(ScheduledTaskReconfiguredEvent, "configChanges.modified"));
-    let told_of = told_of.and_then(Value::as_str).unwrap_or_default();
-    assert!(told_of.contains("info.scheduler.hour: 3 -> 4;"), "{told_of}");
-    let last = client.create(&other, spec("last", once("2025-01-05T00:00:00Z"), call("destroy")));
-    client.void(&last.expect("a scheduled task"), method::RemoveScheduledTask).expect("an end");
-    assert_eq!(told(&client).len(), expected.len() + 2);
 }

@@ -57,8 +57,9 @@
 //! - Nothing leaves the server: a `RunScriptAction` counts as run, a
 //!   `SendSNMPAction` as sent, and a `SendEmailAction` too if the setting
 //!   `mail.smtp.server` names somebody; otherwise it has failed.
-//! - There are no alarms from the start: those of a new vCenter watch hardware
-//!   and services that do not exist here.
+//! - There are no alarms from the start. Most of those of a new vCenter watch
+//!   hardware and services that do not exist here, and each would be in
+//!   `declaredAlarmState` of every entity, for all who read that.
 
 mod counter;
 mod definition;

@@ -17,12 +17,12 @@ use super::watch::{self, Watch};
 use crate::engine::{Arranged, Engine, Restored, Ticket, Tx, Weight, aside_in};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot, Store};
-use crate::object;
 use crate::path;
 use crate::schema::ty;
 use crate::task::Reason;
 use crate::value::{MoRef, Object, Str, Value};
 use crate::vsphere::action::{self, Calls, Occasion, Work, guarded};
+use crate::vsphere::option_manager;
 use crate::vsphere::service::Service;
 use crate::vsphere::waker::Waker;
 
@@ -316,27 +316,12 @@ fn send(tx: &mut Tx<'_>, definition: &Definition, entity: &MoRef, action: &Objec
     if action.ty().is_a(ty::RunScriptAction) {
         moments::ran(tx, definition, entity, text(path!(RunScriptAction, "script")));
     } else if action.ty().is_a(ty::SendEmailAction) {
-        let fault = (!has_mail_server(tx)).then(|| {
-            let message = "No server for mail is set: mail.smtp.server.";
-            Fault::new(object!(InvalidState {}), message)
-        });
+        let fault = option_manager::check_mail(tx).err();
         let to = text(path!(SendEmailAction, "toList"));
         moments::mailed(tx, definition, entity, to, fault.as_ref());
     } else {
         moments::trapped(tx, definition, entity);
     }
-}
-
-fn has_mail_server(state: &(impl Read + ?Sized)) -> bool {
-    let service = MoRef::new(ty::ServiceInstance, "ServiceInstance");
-    let settings = state.moref(&service, path!(ServiceInstance, "content.setting"));
-    let all = settings.and_then(|mo| state.at(mo, path!(OptionManager, "setting")));
-    let mut all = all.map(Value::items).unwrap_or_default().iter().filter_map(Value::as_object);
-    all.any(|option| {
-        let text = |path| option.at(path).and_then(Value::as_str).unwrap_or_default();
-        text(path!(OptionValue, "key")) == "mail.smtp.server"
-            && !text(path!(OptionValue, "value")).trim().is_empty()
-    })
 }
 
 impl Watch<'_, '_> {

@@ -31,7 +31,8 @@
 //!   has returned. On a container that does not have the method, the method is
 //!   called on what the container directly contains, below one task.
 //! - `RunScriptAction`, `SendEmailAction` and `SendSNMPAction` are accepted; each
-//!   run of them fails with `NotSupported`. `notification` is only kept.
+//!   run of them fails with `NotSupported`. Nobody gets the mail to `notification`,
+//!   but there is an event of each: sent if `mail.smtp.server` is set, or failed.
 //! - A scheduled task goes with the object that it is for.
 
 mod manager;
@@ -54,7 +55,7 @@ use crate::schema::{StaticPath, method, ty};
 use crate::task::{Reason, TaskRecord};
 use crate::value::{DateTime, MoRef, Object, ObjectBuilder, Value};
 
-pub(super) use moments::of_end;
+pub(super) use moments::{notify, of_end};
 use next_run::Schedule;
 
 #[rustfmt::skip]
