@@ -218,7 +218,12 @@ impl<'a> Tx<'a> {
     pub fn posted(&self) -> impl Iterator<Item = &Arc<EventRecord>> {
         let before = self.inventory.companion::<Tables>().map_or(0, |before| before.event_key);
         let log = &self.tables.events;
-        log.range(log.partition_point(|event| event.key <= before)..log.len())
+        let new = if self.tables.event_key == before {
+            0
+        } else {
+            log.iter().rev().take_while(|event| event.key > before).count()
+        };
+        log.range(log.len() - new..log.len())
     }
 
     /// The next event of this change begins a chain of its own.

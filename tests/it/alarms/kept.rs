@@ -1,11 +1,12 @@
 //! States that are kept and brought back, and who sees alarms.
 
 use vimsim::object;
+use vimsim::path;
 use vimsim::schema::{method, ty};
-use vimsim::value::MoRef;
+use vimsim::value::{MoRef, Object};
 
-use super::{Client, at, is_off, spec, with_action};
-use crate::operations::args;
+use super::{Client, at, is_off, spec, with_action, word};
+use crate::operations::{Sim, args};
 
 /// Alarms come back as they were, with what they wait for.
 #[test]
@@ -47,4 +48,52 @@ fn those_who_watch_are_told() {
         |mo: &MoRef| since.iter().flat_map(|it| it.changes.iter()).any(|it| it.object == *mo);
     assert!(touched(&client.vm) && touched(&client.root));
     assert!(!touched(&client.sim.vm("DC0_H0_VM1")));
+}
+
+/// A server that was saved elsewhere: its alarms are watched again, and what they
+/// had noticed is known.
+#[test]
+fn a_saved_inventory_keeps_its_alarms() {
+    let client = Client::new();
+    let off = client.made(&client.root, spec("off", is_off()));
+    let expression = object!(EventAlarmExpression {
+        eventType: "VmPoweredOffEvent",
+        objectType: "VirtualMachine",
+        status: "yellow"
+    });
+    let was = client.made(&client.root, spec("was off", expression));
+    client.power(false);
+    let given = args![alarm = was.clone(), entity = client.vm.clone()];
+    client.sim.call(&super::manager(), method::AcknowledgeAlarm, given).expect("noted");
+    // What a client reads of everything, computed properties too.
+    let state = client.sim.snapshot();
+    let saved: Vec<Object> = state
+        .iter()
+        .map(|(mo, properties)| {
+            let shown = path!(ManagedEntity, "triggeredAlarmState");
+            let mut all: Vec<Object> = properties
+                .iter()
+                .filter(|(field, _)| field.name() != "triggeredAlarmState")
+                .map(|(field, value)| {
+                    object!(DynamicProperty { name: field.name(), val: value.clone() })
+                })
+                .collect();
+            if mo.ty().is_a(ty::ManagedEntity) {
+                let shown = client.sim.shown(mo, shown).expect("a list");
+                all.push(object!(DynamicProperty { name: "triggeredAlarmState", val: shown }));
+            }
+            object!(ObjectContent { obj: mo, propSet: all })
+        })
+        .collect();
+    let config =
+        vimsim::Config { clock: vimsim::config::ClockMode::Stepped, ..vimsim::Config::default() };
+    let service = vimsim::vsphere::Service::with_saved(config, &saved).expect("a service");
+    let again = Client::of(Sim::of(service));
+    assert_eq!(again.status(&again.vm, &off), "red");
+    assert_eq!(again.status(&again.vm, &was), "yellow");
+    let state = again.declared(&again.vm, &was).expect("a state");
+    assert_eq!(word(&state, "acknowledgedByUser"), "tester");
+    again.power(true);
+    let expected = vec![(was, again.vm.clone(), "yellow".to_owned())];
+    assert_eq!(again.triggered(&again.root), expected);
 }
