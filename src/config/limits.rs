@@ -29,9 +29,10 @@
 //! | XenAPI's tasks that wait for one object | 100 | `TOO_MANY_PENDING_TASKS` |
 //! | rules | 10,000 | an error |
 //!
-//! What clients create in the inventory, as machines, folders, roles or scheduled
-//! tasks, stays until it is removed, as in vCenter; so do snapshots of the control
-//! API, which an administrator makes.
+//! What clients create in the inventory, as machines, folders, roles, alarms or
+//! scheduled tasks, stays until it is removed, as in vCenter; so do snapshots of
+//! the control API, which an administrator makes. The actions of an alarm are left
+//! out while there are too many tasks at work.
 
 use std::time::Duration;
 

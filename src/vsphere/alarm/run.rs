@@ -245,7 +245,11 @@ fn perform(
         Cause::Event => true,
     };
     let mut works: Vec<(Object, Result<Work, Fault>)> = Vec::new();
-    if let (Some(definition), Some(occasion)) = (&definition, &occasion) {
+    let room = service.room_for_task();
+    if let Err(fault) = &room {
+        tracing::warn!(alarm = %act.alarm, %fault, "an alarm's actions are left out");
+    }
+    if let (Some(definition), Some(occasion), Ok(())) = (&definition, &occasion, room) {
         for Trigger { action, .. } in definition.triggers.iter().filter(wanted) {
             let plan = || action::plan(service, state, action, &act.entity, occasion);
             works.push((action.clone(), guarded(plan)));

@@ -169,3 +169,25 @@ fn alarms_that_work_against_each_other_do_not_stop_time() {
     let done = client.tasks(&alarm).len();
     assert!((2..=11).contains(&done), "{done} times");
 }
+
+/// Tasks that nobody ends do not become more without end.
+#[test]
+fn actions_are_left_out_while_too_many_tasks_are_at_work() {
+    let client = Client::with(|config| {
+        config.limits.tasks = 3;
+    });
+    let expression =
+        object!(EventAlarmExpression { eventType: "VmMessageEvent", objectType: "VirtualMachine" });
+    let known = "com.vmware.govmomi.simulator.test";
+    let create = object!(CreateTaskAction { taskTypeId: known, cancelable: true });
+    let create = at(&[("green", "red")], false, create);
+    let alarm = client.made(&client.root, with_action(&spec("busy", expression), create));
+    let manager = MoRef::new(ty::EventManager, "EventManager");
+    for _ in 0..6 {
+        let argument = object!(VmEventArgument { name: "DC0_H0_VM0", vm: &client.vm });
+        let event = object!(VmMessageEvent { vm: argument, template: false, message: "again" });
+        client.sim.call(&manager, method::PostEvent, args![eventToPost = event]).expect("posted");
+        client.advance(2);
+    }
+    assert_eq!(client.tasks(&alarm).len(), 3);
+}
