@@ -24,6 +24,9 @@ use crate::value::{DateTime, MoRef, Object};
 /// While many tasks end, they stop being recent in lots, so much apart.
 const AGING_PAUSE: Duration = Duration::from_secs(1);
 
+/// Of so many jobs the room is kept when they have ended.
+const CROWD: usize = 1024;
+
 /// How tasks look to whoever reads the inventory. It is called inside commits
 /// and cannot fail: what it cannot do it leaves.
 pub trait Projection: Send + Sync {
@@ -150,6 +153,16 @@ impl Jobs {
         };
     }
 
+    /// Gives back what a crowd of jobs needed, once most of them have ended.
+    fn shrink(&mut self) {
+        if self.entries.capacity() > CROWD && self.entries.len() < self.entries.capacity() / 8 {
+            self.entries.shrink_to(self.entries.len() * 2);
+        }
+        if self.watches.capacity() > CROWD && self.watches.len() < self.watches.capacity() / 8 {
+            self.watches.shrink_to(self.watches.len() * 2);
+        }
+    }
+
     fn unwatch(&mut self, id: TaskId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         for object in std::mem::take(&mut entry.watched) {
@@ -255,6 +268,7 @@ impl Core {
                 }
             }
         }
+        jobs.shrink();
         for submitted in std::mem::take(&mut tx.submitted) {
             let mut plan = submitted.plan.unwrap_or_else(|| Plan::even(submitted.asked));
             plan.queued += submitted.lead;

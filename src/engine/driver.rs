@@ -16,6 +16,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, TryLockError};
+use std::thread;
 use std::time::Duration;
 
 use super::api::Engine;
@@ -331,8 +332,21 @@ impl Engine {
         }
     }
 
+    /// Forgets what is beyond retention, in a thread of its own: allocators keep
+    /// for each thread some of what it freed last. This comes from all over the
+    /// memory, and the engine's thread may sleep for long, so that much of what
+    /// lies around it could not be given back.
     fn sweep(&self) {
         self.core.sweep_came();
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("sweep".into());
+            if thread.spawn_scoped(scope, || self.sweep_lot()).is_err() {
+                self.sweep_lot();
+            }
+        });
+    }
+
+    fn sweep_lot(&self) {
         let swept = self.core.commit(|tx| {
             let overdue = self.core.retention.overdue(tx.tasks(), tx.now(), SWEEP_LOT);
             overdue.into_iter().for_each(|id| tx.forget(id));

@@ -27,7 +27,7 @@ use super::api::Engine;
 use super::commit::{Jobs, Timing, lock};
 use super::driver::Event;
 use super::scheduler::{Ticket, Weight};
-use crate::inventory::Snapshot;
+use crate::inventory::{Mark, Snapshot};
 use crate::value::DateTime;
 
 /// A call that is arranged.
@@ -36,6 +36,8 @@ pub type Arranged = Box<dyn FnOnce(&Engine) + Send>;
 /// Everything that an engine knows, at one moment.
 pub struct Saved {
     snapshot: Arc<Snapshot>,
+    /// Keeps the commits after it.
+    _mark: Mark,
     next_id: u64,
     seed: u64,
     now: DateTime,
@@ -86,8 +88,10 @@ impl Engine {
         let _pump = self.pump();
         let Ok((saved, _)) = core.store.commit(|tx| {
             let jobs = lock(&core.jobs);
+            let snapshot = core.store.snapshot();
             Ok::<_, Infallible>(Saved {
-                snapshot: core.store.snapshot(),
+                _mark: snapshot.mark(),
+                snapshot,
                 next_id: tx.next_id(),
                 seed: core.ids.state(),
                 now: core.timing.clock.now(),

@@ -22,7 +22,7 @@ pub mod snapshot;
 pub mod store;
 pub mod transaction;
 
-pub use changelog::{Change, ChangeKind, ChangeLog, Commit};
+pub use changelog::{Change, ChangeKind, ChangeLog, Commit, Mark};
 pub use index::{Key, Keys, KeysOf};
 pub use mould::{Fill, Mould};
 pub use properties::{Cast, Properties};

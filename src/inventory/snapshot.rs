@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::changelog::{ChangeLog, Commit};
+use super::changelog::{ChangeLog, Commit, Mark};
 use super::index::Key;
 use super::objects::Objects;
 use super::properties::Properties;
@@ -16,8 +16,8 @@ pub(super) type Hasher = foldhash::fast::FixedState;
 /// What the layer above commits together with the objects.
 pub(super) type Companion = Option<Arc<dyn Any + Send + Sync>>;
 
-/// How many changes the log keeps: enough for a client that calls again within
-/// minutes under load, a few megabytes at the most.
+/// How many changes the log keeps for those who need them: enough for a client
+/// that calls again within minutes under load, a few megabytes at the most.
 const LOG_LIMIT: usize = 65_536;
 
 /// All managed objects at one version.
@@ -45,6 +45,12 @@ impl Snapshot {
         // Later ones have their own snapshots.
         commits.truncate(commits.partition_point(|commit| commit.version <= self.version));
         Some(commits)
+    }
+
+    /// Somebody will go on from this state, by [`Snapshot::since`] of a later one
+    /// or by [`Store::since`](super::Store::since): what comes after it is kept.
+    pub fn mark(&self) -> Mark {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).mark(self.version)
     }
 
     /// The number of the commit that made this state.

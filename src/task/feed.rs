@@ -6,11 +6,13 @@
 //!   a watcher:        read from its own place on; behind the first kept: Behind
 //! ```
 //!
-//! The feed keeps a bounded number of changes. Nobody waits for a slow watcher,
-//! and a slow watcher misses nothing without knowing: it learns that it is too
-//! far behind, and looks at the tasks as they are instead.
+//! The feed keeps a bounded number of changes, and none before the first watcher
+//! has come. Nobody waits for a slow watcher, and a slow watcher misses nothing
+//! without knowing: it learns that it is too far behind, and looks at the tasks
+//! as they are instead.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -37,6 +39,8 @@ pub struct Change {
 pub struct Feed {
     ring: Mutex<Ring>,
     published: watch::Sender<u64>,
+    /// Whether there ever was a watcher, who may also come back.
+    watched: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +57,11 @@ pub struct Behind;
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { ring: Mutex::default(), published: watch::Sender::new(0) }
+        Self {
+            ring: Mutex::default(),
+            published: watch::Sender::new(0),
+            watched: AtomicBool::new(false),
+        }
     }
 }
 
@@ -70,9 +78,14 @@ impl Feed {
 
     /// Shows the changes up to a version that can be read from now on.
     pub fn publish(&self, version: u64) {
-        let ring = self.lock();
+        let mut ring = self.lock();
         let shown = ring.changes.partition_point(|change| change.version <= version);
         let place = ring.first + shown as u64;
+        if !self.watched.load(Ordering::Acquire) {
+            // Whoever comes begins after them.
+            ring.changes.drain(..shown);
+            ring.first = place;
+        }
         drop(ring);
         self.published.send_if_modified(|now| {
             let grown = place > *now;
@@ -98,8 +111,9 @@ impl Feed {
         *self.published.borrow()
     }
 
-    /// Tells when there is more.
+    /// Tells when there is more. From now on what is shown is kept for a while.
     pub fn watch(&self) -> watch::Receiver<u64> {
+        self.watched.store(true, Ordering::Release);
         self.published.subscribe()
     }
 
@@ -155,6 +169,7 @@ mod tests {
     #[test]
     fn what_is_not_published_is_not_read() {
         let feed = Feed::default();
+        drop(feed.watch());
         feed.push(change(1));
         feed.push(change(1));
         assert_eq!((feed.place(), versions(&feed, 0)), (0, Ok(vec![])));
@@ -170,10 +185,29 @@ mod tests {
     #[test]
     fn who_is_too_slow_is_told() {
         let feed = Feed::default();
+        drop(feed.watch());
         (1..=KEPT as u64 + 3).for_each(|version| feed.push(change(version)));
         feed.publish(u64::MAX);
         assert_eq!(versions(&feed, 2), Err(Behind));
         assert_eq!(feed.read(3, 1).map(|it| it.len()), Ok(1));
+    }
+
+    #[test]
+    fn nothing_is_kept_for_nobody() {
+        let feed = Feed::default();
+        feed.push(change(1));
+        let kept = change(2);
+        feed.push(kept.clone());
+        feed.publish(1);
+        assert_eq!((feed.place(), feed.lock().changes.len()), (1, 1), "what is not shown");
+        feed.publish(2);
+        assert_eq!(Arc::strong_count(&kept.task), 1);
+        let place = feed.place();
+        let _watch = feed.watch();
+        feed.push(change(3));
+        feed.publish(3);
+        assert_eq!((place, versions(&feed, place)), (2, Ok(vec![3])));
+        assert_eq!(versions(&feed, 0), Err(Behind));
     }
 
     #[test]

@@ -359,6 +359,9 @@ impl<C: Fn() -> DateTime> fmt::Debug for Busy<C> {
     }
 }
 
+/// Of so many sessions the room is kept when they have ended.
+const CROWD: usize = 1024;
+
 /// All sessions that are alive.
 #[derive(Debug, Default)]
 pub struct Sessions(RwLock<Alive>);
@@ -367,6 +370,17 @@ pub struct Sessions(RwLock<Alive>);
 struct Alive {
     by_token: HashMap<Str, Arc<Session>>,
     by_key: HashMap<Str, Arc<Session>>,
+}
+
+impl Alive {
+    /// Gives back what a crowd needed, once most of it has gone.
+    fn shrink(&mut self) {
+        for sessions in [&mut self.by_token, &mut self.by_key] {
+            if sessions.capacity() > CROWD && sessions.len() < sessions.capacity() / 8 {
+                sessions.shrink_to(sessions.len() * 2);
+            }
+        }
+    }
 }
 
 impl Sessions {
@@ -425,6 +439,7 @@ impl Sessions {
         let alive = sessions.by_token.remove(&session.token).is_some();
         if alive {
             sessions.by_key.remove(&session.key);
+            sessions.shrink();
         }
         drop(sessions);
         session.end();

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
 
 use super::super::containment::ways;
 use super::super::session::SessionObject;
-use crate::inventory::{Read, Snapshot};
+use crate::inventory::{Mark, Read, Snapshot};
 use crate::schema::{StaticPath, Type, ty};
 use crate::value::{Array, MoRef, Object, Value};
 use crate::{object, path};
@@ -133,6 +133,8 @@ impl std::fmt::Debug for View {
 #[derive(Debug)]
 struct Tree {
     version: u64,
+    /// Keeps the commits after that.
+    mark: Mark,
     /// How often each object is reached.
     reached: HashMap<MoRef, u32, Hasher>,
     /// What each object that is looked into leads to, in the order of the ways.
@@ -230,6 +232,7 @@ impl Tree {
         let empty = Array::empty(ty::ManagedObject);
         let mut tree = Self {
             version: snapshot.version(),
+            mark: snapshot.mark(),
             reached: HashMap::default(),
             containers: HashMap::default(),
             order: Vec::new(),
@@ -291,6 +294,7 @@ impl Tree {
             self.properties = scope.properties(&self.members);
         }
         self.version = snapshot.version();
+        self.mark.move_to(self.version);
         Ok(self)
     }
 

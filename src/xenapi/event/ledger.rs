@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 
-use crate::inventory::Commit;
+use crate::inventory::{Commit, Mark};
 use crate::value::{MoRef, Str};
 use crate::xenapi::class::Class;
 use crate::xenapi::view::View;
@@ -64,6 +64,8 @@ pub(super) struct Gone {
 pub(super) struct Ledger {
     /// The last commit that is in it.
     seen: u64,
+    /// Keeps the commits after that.
+    mark: Option<Mark>,
     live: HashMap<MoRef, Stamps, Hasher>,
     /// The same by their last change.
     changed: BTreeMap<u64, BTreeSet<MoRef>>,
@@ -87,6 +89,7 @@ impl Ledger {
     /// Begins with all objects that there are.
     pub(super) fn begin(&mut self, view: &View<'_>) {
         self.seen = view.state().version();
+        self.mark = Some(view.state().mark());
         self.take_stock(view);
     }
 
@@ -101,8 +104,15 @@ impl Ledger {
                 events.push(Happened { kind, version, object });
             }
         }
-        self.seen = self.seen.max(version);
+        self.saw(self.seen.max(version));
         events
+    }
+
+    fn saw(&mut self, version: u64) {
+        self.seen = version;
+        if let Some(mark) = &self.mark {
+            mark.move_to(version);
+        }
     }
 
     /// Takes in everything there is, when it is no longer known what commits did.
@@ -115,7 +125,7 @@ impl Ledger {
                 events.push(Happened { kind, version, object });
             }
         }
-        self.seen = version;
+        self.saw(version);
         let new = self.take_stock(view);
         let new = new.into_iter();
         events.extend(new.map(|object| Happened { kind: Kind::Add, version, object }));
