@@ -8,6 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
+/// A connection, as the requests that come by it see it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// That the server wants to stop.
+    pub shutdown: Shutdown,
+    /// How to end the connection before its time.
+    pub hangup: Hangup,
+}
+
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {

@@ -11,7 +11,7 @@ use crate::config::{Config, ControlApi};
 use crate::connection::Shutdown;
 use crate::control::{Clock, Control, Counters, Tasks};
 use crate::scenario::{self, Rules, Scenario};
-use crate::server::{Server, ServerError};
+use crate::server::{Routes, Server, ServerError};
 use crate::vsphere::Service;
 use crate::{wire, xenapi};
 
@@ -78,7 +78,10 @@ impl Bound {
         }
         let xenapi = xenapi::Server::new(service.clone());
         let beside = Some(&xenapi).filter(|_| config.xenapi.listen.is_none());
-        let server = Server::bind(&config, wire::router(&service, beside)).await?;
+        let vim = wire::Vim::new(&service);
+        let routes = Routes::from(wire::router(&vim, beside))
+            .with_calls(wire::soap::PATHS, wire::soap::calls(&vim));
+        let server = Server::bind(&config, routes).await?;
         let elsewhere = |listen| Config { listen, tunnel: None, ..config.clone() };
         let apart = match config.xenapi.listen.clone() {
             Some(listen) => {

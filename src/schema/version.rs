@@ -29,7 +29,8 @@ impl Version {
     /// The version that is written exactly like `text`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Version> {
-        Self::all().find(|version| version.as_str() == text)
+        // Clients are rather new than old.
+        Self::all().rev().find(|version| version.as_str() == text)
     }
 
     /// The latest version that is not above `text`, which need not be one of ours: a client may be newer
@@ -39,7 +40,8 @@ impl Version {
         if !text.starts_with(|first: char| first.is_ascii_digit()) {
             return None;
         }
-        Self::all().rev().find(|version| compare(version.as_str(), text) != Ordering::Greater)
+        let below = |version: &Version| compare(version.as_str(), text) != Ordering::Greater;
+        Self::parse(text).or_else(|| Self::all().rev().find(below))
     }
 }
 

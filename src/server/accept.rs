@@ -18,11 +18,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::line::Line;
 use super::patient::{Activity, Chatter, Patient};
-use super::stack::{self, Answerer};
+use super::seldom::Seldom;
+use super::stack::{Answerer, Routes, Stack};
 use super::tls::Acceptors;
 use super::tunnel;
 use crate::config::{Config, Limits};
-use crate::connection::{Hangup, Peer, Shutdown};
+use crate::connection::{Connection, Hangup, Peer, Shutdown};
 
 /// HTTP/2 requests of one connection at a time.
 const STREAMS: u32 = 100;
@@ -35,10 +36,10 @@ const EXHAUSTED: Duration = Duration::from_millis(100);
 
 /// What all connections share.
 pub(super) struct Context {
-    routes: stack::Routes,
+    stack: Arc<Stack>,
     tls: Option<Acceptors>,
     /// The limits of every connection.
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     places: Arc<Semaphore>,
     started: Instant,
     /// In which second memory was given back last.
@@ -54,11 +55,12 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
-    pub(super) fn new(config: &Config, routes: axum::Router, tls: Option<Acceptors>) -> Self {
+    pub(super) fn new(config: &Config, routes: Routes, tls: Option<Acceptors>) -> Self {
+        let stack = Arc::new(Stack::new(config, routes));
         Self {
-            routes: stack::assemble(config, routes),
+            limits: stack.limits.clone(),
+            stack,
             tls,
-            limits: config.limits.clone(),
             places: Arc::new(Semaphore::new(config.limits.connections.min(Semaphore::MAX_PERMITS))),
             started: Instant::now(),
             relieved: AtomicU64::new(0),
@@ -180,10 +182,19 @@ async fn connection(
     place: Option<OwnedSemaphorePermit>,
 ) {
     let hangup = Hangup::default();
+    let over = {
+        let (shutdown, hangup) = (context.shutdown.clone(), hangup.clone());
+        Seldom::new(async move {
+            tokio::select! {
+                () = shutdown.forced() => {}
+                () = hangup.asked() => {}
+            }
+        })
+    };
     let outcome = tokio::select! {
+        biased;
+        () = over => Ok(()),
         outcome = open(stream, address, door, &context, &hangup) => outcome,
-        () = context.shutdown.forced() => Ok(()),
-        () = hangup.asked() => Ok(()),
     };
     if let Err(error) = outcome {
         tracing::debug!(%address, %error, "connection ended");
@@ -287,23 +298,20 @@ where
 {
     let limits = &context.limits;
     let activity = Arc::new(Activity::new());
-    let answerer = Answerer::new(
-        context.routes.clone(),
-        peer,
-        context.shutdown.clone(),
-        hangup.clone(),
-        activity.clone(),
-    );
-    let io = |chatter| TokioIo::new(Patient::new(stream, activity, chatter, limits));
+    let connection =
+        Connection { peer, shutdown: context.shutdown.clone(), hangup: hangup.clone() };
+    let patient = |chatter| Patient::new(stream, activity.clone(), chatter, limits);
+    let answerer = |connection| Answerer::new(context.stack.clone(), connection, activity.clone());
     // The protocol is known from TLS, so the library need not guess it from the first bytes, for
     // which it would wait without a limit.
     match protocol {
         Protocol::Http1 => {
+            let io = TokioIo::new(patient(Chatter::Never));
             let connection = http1::Builder::new()
                 .header_read_timeout(None)
                 .max_headers(limits.headers)
                 .max_header_size(limits.header_bytes)
-                .serve_connection(io(Chatter::Never), answerer)
+                .serve_connection(io, answerer(connection))
                 .with_upgrades();
             let ask = http1::UpgradeableConnection::graceful_shutdown;
             Box::pin(finish(connection, ask, context)).await
@@ -316,7 +324,7 @@ where
                 .max_header_list_size(header_bytes)
                 .initial_stream_window_size(WINDOW)
                 .initial_connection_window_size(WINDOW)
-                .serve_connection(io(Chatter::Allowed), answerer);
+                .serve_connection(TokioIo::new(patient(Chatter::Allowed)), answerer(connection));
             let ask = http2::Connection::graceful_shutdown;
             Box::pin(finish(connection, ask, context)).await
         }
@@ -329,9 +337,12 @@ where
     C: Future<Output = hyper::Result<()>>,
 {
     let mut connection = pin!(connection);
+    let shutdown = context.shutdown.clone();
+    let begun = Seldom::new(async move { shutdown.begun().await });
     tokio::select! {
+        biased;
         outcome = connection.as_mut() => return Ok(outcome?),
-        () = context.shutdown.begun() => {}
+        () = begun => {}
     }
     ask(connection.as_mut());
     Ok(connection.await?)

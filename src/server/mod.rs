@@ -5,9 +5,10 @@
 //! ```text
 //! listener ── TLS ── patient (time limits of the connection) ── HTTP/1.1 or 2
 //!                                                                   │
-//!   panics become 500 ── gzip of replies ── gzip of requests ── body gathered within limits
-//!                                                                   │
-//!                                                                routes
+//!            ┌───────────────── plain calls ──────────────────────────┤ all else
+//!            ▼                                                         ▼
+//!   body gathered ── call ── gzip      panics become 500 ── gzip of replies ── gzip of requests
+//!                                                          ── body gathered ── routes
 //! ```
 //!
 //! Every request carries, as extensions, the [`Peer`](crate::connection::Peer), axum's
@@ -18,6 +19,7 @@
 mod accept;
 mod line;
 mod patient;
+mod seldom;
 mod stack;
 mod tls;
 mod tunnel;
@@ -28,6 +30,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpSocket};
+
+pub use stack::{Answering, Routes};
 
 use crate::config::{Config, ListenAddress, Tls};
 use crate::connection::Shutdown;
@@ -90,7 +94,7 @@ pub struct Server {
 impl Server {
     /// Takes the port and prepares TLS. Connections are accepted from here on (by the system) and
     /// answered from [`Server::serve`] on.
-    pub async fn bind(config: &Config, routes: axum::Router) -> Result<Self, ServerError> {
+    pub async fn bind(config: &Config, routes: impl Into<Routes>) -> Result<Self, ServerError> {
         let listener = listen(&config.listen).await?;
         let bound = |source| ServerError::Bind { address: config.listen.clone(), source };
         let address = listener.local_addr().map_err(bound)?;
@@ -107,7 +111,7 @@ impl Server {
         };
         let certificate = identity.as_ref().and_then(tls::Identity::leaf);
         let tls = identity.map(tls::Identity::into_acceptors).transpose()?;
-        let context = accept::Context::new(config, routes, tls);
+        let context = accept::Context::new(config, routes.into(), tls);
         Ok(Self { listener, tunnel, address, certificate, context: Arc::new(context) })
     }
 

@@ -1,8 +1,8 @@
 //! What stands between HTTP and the routes: panics, compression, and the body within its limits.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
-use axum::http::{HeaderValue, Request, Response, StatusCode};
+use axum::http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap,
+};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,18 +22,64 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{NotForContentType, Predicate as _, SizeAbove};
+use tower_http::compression::predicate::{And, NotForContentType, Predicate as _, SizeAbove};
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::timeout::{TimeoutBody, TimeoutError};
 
 use super::patient::{Activity, Busy};
 use crate::config::{Config, Limits};
-use crate::connection::{Hangup, Peer, Shutdown};
+use crate::connection::Connection;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The routes with the layers around them.
-pub(super) type Routes =
-    tower::util::BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+type Layered = tower::util::BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+/// What is worth compressing.
+type Compression = CompressionLayer<
+    And<And<And<SizeAbove, NotForContentType>, NotForContentType>, NotForContentType>,
+>;
+
+/// A reply in the making.
+pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// What answers requests: routes, and perhaps a function beside them for the calls that most
+/// requests are.
+pub struct Routes {
+    router: axum::Router,
+    calls: Option<Calls>,
+}
+
+type Answer = dyn Fn(&Connection, HeaderMap, Bytes) -> Answering + Send + Sync;
+
+/// `POST`s to some paths, as a function of their connection, headers and body.
+struct Calls {
+    paths: &'static [&'static str],
+    answer: Box<Answer>,
+}
+
+impl From<axum::Router> for Routes {
+    fn from(router: axum::Router) -> Self {
+        Self { router, calls: None }
+    }
+}
+
+impl Routes {
+    /// Has `POST`s to `paths` answered by a function where that is all that is to be done. The routes must answer them as well: they get those that
+    /// need more, to be decompressed first for example.
+    #[must_use]
+    pub fn with_calls(
+        self,
+        paths: &'static [&'static str],
+        answer: impl Fn(&Connection, HeaderMap, Bytes) -> Answering + Send + Sync + 'static,
+    ) -> Self {
+        Self { calls: Some(Calls { paths, answer: Box::new(answer) }), ..self }
+    }
+}
+
+impl std::fmt::Debug for Routes {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Routes").field("router", &self.router).finish_non_exhaustive()
+    }
+}
 
 /// Replies shorter than this are sent as they are: compressing them saves no packet.
 const WORTH_COMPRESSING: u64 = 1024;
@@ -50,49 +98,131 @@ const SMALL: usize = 4 << 10;
 /// How long a refused body is still taken, so that the client gets to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Puts the common layers around the routes.
-pub(super) fn assemble(config: &Config, routes: axum::Router) -> Routes {
-    let limits = config.limits.clone();
-    let compression = CompressionLayer::new()
-        .gzip(config.gzip)
-        // Clients are near: the quickest level saves most of the bytes at a third of the time.
-        .quality(CompressionLevel::Fastest)
-        .compress_when(
-            SizeAbove::new(WORTH_COMPRESSING)
-                .and(NotForContentType::IMAGES)
-                .and(NotForContentType::SSE)
-                .and(NotForContentType::const_new("application/octet-stream")),
-        );
-    // The limits here are the only ones: axum's own would be 2 MB.
-    let routes = routes.layer(DefaultBodyLimit::disable());
-    let service = ServiceBuilder::new()
-        .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(compression)
-        .layer(RequestDecompressionLayer::new())
-        .layer(GatherLayer { room: Room::new(limits.requests), limits: Arc::new(limits) })
-        .service(routes);
-    Routes::new(service)
+/// The routes, ready to be asked.
+pub(super) struct Stack {
+    layered: Layered,
+    calls: Option<Calls>,
+    compression: Compression,
+    room: Room,
+    /// The limits of every connection.
+    pub(super) limits: Arc<Limits>,
+}
+
+impl Stack {
+    /// Puts the common layers around the routes.
+    pub(super) fn new(config: &Config, routes: Routes) -> Self {
+        let limits = Arc::new(config.limits.clone());
+        let compression = CompressionLayer::new()
+            .gzip(config.gzip)
+            // Clients are near: the quickest level saves most of the bytes at a third of the time.
+            .quality(CompressionLevel::Fastest)
+            .compress_when(
+                SizeAbove::new(WORTH_COMPRESSING)
+                    .and(NotForContentType::IMAGES)
+                    .and(NotForContentType::SSE)
+                    .and(NotForContentType::const_new("application/octet-stream")),
+            );
+        let room = Room::new(limits.requests);
+        let service = ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(Body::new))
+            .layer(CatchPanicLayer::custom(|_| panicked()))
+            .layer(compression.clone())
+            .layer(RequestDecompressionLayer::new())
+            .layer(GatherLayer { room: room.clone(), limits: limits.clone() })
+            // The limits here are the only ones: axum's own would be 2 MB.
+            .service(routes.router.layer(DefaultBodyLimit::disable()));
+        Self { layered: Layered::new(service), calls: routes.calls, compression, room, limits }
+    }
+
+    /// Whether a request is a plain call: one that needs no route, and no layer but that which
+    /// gathers its body.
+    fn is_plain(&self, request: &Request<Incoming>) -> bool {
+        request.method() == Method::POST
+            && !request.headers().contains_key(CONTENT_ENCODING)
+            && self.calls.as_ref().is_some_and(|it| it.paths.contains(&request.uri().path()))
+    }
+
+    /// Answers a plain call.
+    async fn plain(&self, from: &Connection, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let accepts = parts.headers.get(ACCEPT_ENCODING).cloned();
+        let expects = parts.headers.contains_key(EXPECT);
+        // Kept until the call is answered.
+        let mut held = None;
+        let reply = match gather(body, &self.limits, &self.room, &mut held, expects).await {
+            Ok(body) => {
+                let made = guarded(async { self.call(from, parts.headers, body).await });
+                made.await.unwrap_or_else(|_| panicked())
+            }
+            Err(refusal) => {
+                tracing::warn!(uri = %parts.uri, ?refusal, "a request's body was refused");
+                refusal.response(&self.limits)
+            }
+        };
+        drop(held);
+        self.compressed(accepts, reply).await
+    }
+
+    /// Answers a `POST` past the routes.
+    fn call(&self, from: &Connection, headers: HeaderMap, body: Bytes) -> Answering {
+        match &self.calls {
+            Some(calls) => (calls.answer)(from, headers, body),
+            None => Box::pin(async { StatusCode::NOT_FOUND.into_response() }),
+        }
+    }
+
+    /// Answers any other request, by the routes and all layers around them.
+    async fn routed(&self, from: &Connection, mut request: Request<Incoming>) -> Response<Body> {
+        let Connection { peer, shutdown, hangup } = from.clone();
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo::<SocketAddr>(peer.address));
+        extensions.insert(peer);
+        extensions.insert(shutdown);
+        extensions.insert(hangup);
+        match self.layered.clone().oneshot(normalize_encoding(request).map(Body::new)).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Compresses a reply that did not come through the layers, if the client accepts that and
+    /// it is worth it.
+    async fn compressed(
+        &self,
+        accepts: Option<HeaderValue>,
+        reply: Response<Body>,
+    ) -> Response<Body> {
+        let size = reply.body().size_hint().exact();
+        let Some(accepts) = accepts.filter(|_| size.is_none_or(|it| it >= WORTH_COMPRESSING))
+        else {
+            return reply;
+        };
+        let mut request = Request::new(());
+        request.headers_mut().insert(ACCEPT_ENCODING, accepts);
+        let mut reply = Some(reply);
+        let there = tower::service_fn(move |_: Request<()>| {
+            std::future::ready(Ok::<_, Infallible>(reply.take().unwrap_or_default()))
+        });
+        match Box::pin(self.compression.layer(there).oneshot(request)).await {
+            Ok(reply) => reply.map(Body::new),
+            Err(never) => match never {},
+        }
+    }
 }
 
 /// Answers one request of a connection.
-pub(super) async fn answer(
-    routes: Routes,
-    mut request: Request<Incoming>,
-    peer: Peer,
-    shutdown: Shutdown,
-    hangup: Hangup,
+async fn answer(
+    line: Answerer,
+    request: Request<Incoming>,
     busy: Busy,
 ) -> Result<Response<Counted>, Infallible> {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let started = tracing::enabled!(tracing::Level::DEBUG).then(tokio::time::Instant::now);
-    let extensions = request.extensions_mut();
-    extensions.insert(ConnectInfo::<SocketAddr>(peer.address));
-    extensions.insert(peer);
-    extensions.insert(shutdown);
-    extensions.insert(hangup);
-
-    let response = routes.oneshot(normalize_encoding(request).map(Body::new)).await?;
+    let response = if line.stack.is_plain(&request) {
+        line.stack.plain(&line.connection, request).await
+    } else {
+        Box::pin(line.stack.routed(&line.connection, request)).await
+    };
 
     let status = response.status().as_u16();
     if response.extensions().get::<Panicked>().is_some() {
@@ -136,12 +266,24 @@ struct Panicked;
 
 /// The last resort, for what the front ends do not catch themselves. Where the panic happened is
 /// logged by the panic hook, the only one to know.
-fn panicked(_payload: Box<dyn Any + Send>) -> Response<Body> {
+fn panicked() -> Response<Body> {
     let mut response =
         (StatusCode::INTERNAL_SERVER_ERROR, "vimsim met an internal error; its log says where.\n")
             .into_response();
     response.extensions_mut().insert(Panicked);
     response
+}
+
+/// The result of some work, or what it panicked with.
+async fn guarded<T>(work: impl Future<Output = T>) -> std::thread::Result<T> {
+    let mut work = pin!(work);
+    std::future::poll_fn(move |cx| {
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
 }
 
 /// Content codings are named without regard to case, and `x-gzip` is an old name of `gzip`; the
@@ -405,25 +547,17 @@ where
     let _ = timeout(LINGER, drain).await;
 }
 
-/// Everything a connection needs to answer its requests.
+/// Everything a connection needs to answer its requests by the library.
 #[derive(Clone)]
 pub(super) struct Answerer {
-    routes: Routes,
-    peer: Peer,
-    shutdown: Shutdown,
-    hangup: Hangup,
+    stack: Arc<Stack>,
+    connection: Arc<Connection>,
     activity: Arc<Activity>,
 }
 
 impl Answerer {
-    pub(super) fn new(
-        routes: Routes,
-        peer: Peer,
-        shutdown: Shutdown,
-        hangup: Hangup,
-        activity: Arc<Activity>,
-    ) -> Self {
-        Self { routes, peer, shutdown, hangup, activity }
+    pub(super) fn new(stack: Arc<Stack>, connection: Connection, activity: Arc<Activity>) -> Self {
+        Self { stack, connection: Arc::new(connection), activity }
     }
 }
 
@@ -433,8 +567,7 @@ impl hyper::service::Service<Request<Incoming>> for Answerer {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Counted>, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let Self { routes, peer, shutdown, hangup, activity } = self.clone();
-        let busy = activity.begin();
-        Box::pin(answer(routes, request, peer, shutdown, hangup, busy))
+        let busy = self.activity.begin();
+        Box::pin(answer(self.clone(), request, busy))
     }
 }

@@ -1,6 +1,7 @@
 //! The seam that every front end targets: one call, whoever sent it and in
 //! whatever encoding.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use super::session::Session;
@@ -16,8 +17,8 @@ pub struct Caller {
     pub session: Option<Arc<Session>>,
     /// The API version that the client speaks.
     pub version: Version,
-    /// The client's network address.
-    pub address: Str,
+    /// The client's network address, if it is known.
+    pub address: Option<IpAddr>,
     /// What the client says it is.
     pub user_agent: Str,
     /// The client's name for the operation, for logs.
@@ -43,7 +44,7 @@ impl Caller {
         Self {
             session: None,
             version,
-            address: Str::new(),
+            address: None,
             user_agent: Str::new(),
             operation_id: None,
             activation_id: None,
@@ -53,6 +54,11 @@ impl Caller {
             began: OnceLock::new(),
             fate: OnceLock::new(),
         }
+    }
+
+    /// The client's network address as text; empty if it is not known.
+    pub fn address_text(&self) -> Str {
+        self.address.map_or_else(Str::new, |address| Str::from(address.to_string()))
     }
 }
 

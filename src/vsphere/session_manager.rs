@@ -80,7 +80,7 @@ fn login(service: &Service, call: &Call) -> Answer {
     let (user, password) = (call.text(arg!(Login.userName)), call.text(arg!(Login.password)));
     let accepted = service.authorization().accepts(service.config(), user, password);
     if call.caller.session.is_some() || !accepted {
-        events::sessions::refused(service.engine(), user, &call.caller.address);
+        events::sessions::refused(service.engine(), user, &call.caller.address_text());
         return Err(Fault::invalid_login());
     }
     let locale = locale(service, call, arg!(Login.locale))?;
@@ -196,7 +196,7 @@ fn enter(service: &Service, user: &str) -> Result<(), Fault> {
 fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: bool) -> Answer {
     if !extension {
         enter(service, user).inspect_err(|_| {
-            events::sessions::kept_out(service.engine(), user, &call.caller.address);
+            events::sessions::kept_out(service.engine(), user, &call.caller.address_text());
         })?;
     }
     let (key, token) = service.sessions().fresh(service.ids());
@@ -205,7 +205,7 @@ fn begin(service: &Service, call: &Call, user: &str, locale: Str, extension: boo
         token,
         user_name: Str::from(user),
         full_name: service.authorization().full_name(user),
-        address: call.caller.address.clone(),
+        address: call.caller.address_text(),
         user_agent: call.caller.user_agent.clone(),
         locale,
         now: service.engine().now(),

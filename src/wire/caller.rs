@@ -18,7 +18,7 @@ pub(super) fn caller(
 ) -> Caller {
     Caller {
         session: token.and_then(|token| service.session(token)),
-        address: peer.map_or_else(Str::new, |peer| Str::from(peer.address.ip().to_string())),
+        address: peer.map(|peer| peer.address.ip()),
         user_agent: text(headers, USER_AGENT.as_str()).unwrap_or_default(),
         has_certificate: peer.is_some_and(|peer| peer.certificate.is_some()),
         ..Caller::anonymous(version)

@@ -31,22 +31,23 @@ use axum::routing::{get, post};
 use crate::vsphere::Service;
 use crate::xenapi::Server;
 
-/// What the routes of the vSphere API share.
-#[derive(Clone)]
-struct Vim {
+/// What the front ends of the vSphere API share.
+#[derive(Clone, Debug)]
+pub struct Vim {
     service: Arc<Service>,
     kept: Arc<soap::kept::Kept>,
+}
+
+impl Vim {
+    /// For the front ends of one server.
+    pub fn new(service: &Arc<Service>) -> Self {
+        Self { service: service.clone(), kept: Arc::default() }
+    }
 }
 
 impl FromRef<Vim> for Arc<Service> {
     fn from_ref(vim: &Vim) -> Self {
         vim.service.clone()
-    }
-}
-
-impl FromRef<Vim> for Arc<soap::kept::Kept> {
-    fn from_ref(vim: &Vim) -> Self {
-        vim.kept.clone()
     }
 }
 
@@ -56,17 +57,18 @@ pub fn xenapi_router(server: &Arc<Server>) -> Router {
 }
 
 /// The routes of all front ends; of XenAPI too, if its server is given.
-pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
+pub fn router(vim: &Vim, xenapi: Option<&Arc<Server>>) -> Router {
+    let service = &vim.service;
     let versions = soap::schema::versions(service.version());
     let versions = move || {
         let versions = versions.clone();
         async move { ([("content-type", "text/xml; charset=utf-8")], versions) }
     };
     let api = &service.config().control;
-    let routes = Router::new()
-        .route("/sdk", post(soap::http::serve))
-        .route("/sdk/", post(soap::http::serve))
-        .route("/sdk/vimService", post(soap::http::serve).get(soap::schema::service))
+    let routes = soap::PATHS
+        .iter()
+        .fold(Router::new(), |routes, path| routes.route(path, post(soap::http::serve)))
+        .route("/sdk/vimService", get(soap::schema::service))
         .route("/sdk/vimServiceVersions.xml", get(versions))
         .route("/sdk/{file}", get(soap::schema::file))
         .route(
@@ -76,7 +78,7 @@ pub fn router(service: &Arc<Service>, xenapi: Option<&Arc<Server>>) -> Router {
         .route("/api/vcenter/system", post(vijson::hello::serve))
         .route("/about", get(status::about))
         .route("/debug/vars", get(status::vars))
-        .with_state(Vim { service: service.clone(), kept: Arc::default() });
+        .with_state(vim.clone());
     let routes = match xenapi {
         Some(server) => routes.merge(xenapi::beside(server)),
         None => routes,

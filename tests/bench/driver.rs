@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each benchmark uses some of it")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -80,17 +80,18 @@ impl Drop for Server {
 
 /// One connection, kept alive, with its session.
 pub(crate) struct Client {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     address: String,
     cookie: String,
-    buffer: Vec<u8>,
+    reply: Reply,
 }
 
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("no delay");
-        Self { stream, address: address.to_owned(), cookie: String::new(), buffer: Vec::new() }
+        let (address, cookie) = (address.to_owned(), String::new());
+        Self { stream, address, cookie, reply: Reply::default() }
     }
 
     pub(crate) fn login(address: &str) -> Self {
@@ -122,20 +123,44 @@ impl Client {
     /// Sends a request and reads the whole reply, headers included.
     pub(crate) fn send(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).expect("the request is sent");
-        self.buffer.clear();
-        let mut chunk = [0; 65_536];
-        let mut end = None;
-        loop {
-            if end.is_none() {
-                end = body_end(&self.buffer);
-            }
-            if end.is_some_and(|end| end.is_whole(&self.buffer)) {
-                return &self.buffer;
-            }
-            let read = self.stream.read(&mut chunk).expect("the reply is read");
-            assert!(read > 0, "the server closed the connection");
-            self.buffer.extend_from_slice(&chunk[..read]);
+        self.reply.clear();
+        while !self.reply.read(&mut self.stream).expect("the reply is read") {}
+        self.reply.bytes()
+    }
+}
+
+/// A reply as far as it has come. Its memory is used again for the next one, and nothing is
+/// allocated for a look at its headers: it is servers that are measured.
+#[derive(Default)]
+pub(crate) struct Reply {
+    buffer: Vec<u8>,
+    filled: usize,
+    end: Option<End>,
+}
+
+impl Reply {
+    /// Makes room for the next reply.
+    pub(crate) fn clear(&mut self) {
+        (self.filled, self.end) = (0, None);
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.filled]
+    }
+
+    /// Reads once; whether the reply is whole now.
+    pub(crate) fn read(&mut self, from: &mut impl Read) -> io::Result<bool> {
+        if self.filled == self.buffer.len() {
+            let size = (self.buffer.len() * 2).max(8 << 10);
+            self.buffer.resize(size, 0);
         }
+        let read = from.read(&mut self.buffer[self.filled..])?;
+        assert!(read > 0, "the server closed the connection");
+        self.filled += read;
+        if self.end.is_none() {
+            self.end = body_end(self.bytes());
+        }
+        Ok(self.end.is_some_and(|end| end.is_whole(self.bytes())))
     }
 }
 
@@ -167,15 +192,23 @@ impl End {
     }
 }
 
-/// Where a reply ends of which so much has come.
+/// Where a reply ends of which so much has come, once its headers have.
 pub(crate) fn body_end(reply: &[u8]) -> Option<End> {
+    const LENGTH: &[u8] = b"content-length:";
     let head = reply.windows(4).position(|window| window == b"\r\n\r\n")?;
-    let headers = String::from_utf8_lossy(&reply[..head]).to_ascii_lowercase();
-    let length = headers.lines().find_map(|line| line.strip_prefix("content-length:"));
-    Some(match length.and_then(|text| text.trim().parse::<usize>().ok()) {
-        Some(length) => End::At(head + 4 + length),
+    let length = reply[..head].split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(LENGTH.len())?;
+        name.eq_ignore_ascii_case(LENGTH).then_some(value)
+    });
+    Some(match length {
+        Some(digits) => End::At(head + 4 + number(digits)),
         None => End::LastChunk,
     })
+}
+/// The number in a header's value.
+fn number(value: &[u8]) -> usize {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit());
+    digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
 }
 
 const OPEN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\

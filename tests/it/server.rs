@@ -4,6 +4,7 @@ mod client;
 mod compression;
 mod ending;
 mod limits;
+mod plain;
 mod tls;
 
 use axum::Router;

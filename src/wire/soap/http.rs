@@ -1,64 +1,106 @@
 //! SOAP over HTTP: `POST /sdk`.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, SET_COOKIE};
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use axum::response::{IntoResponse, Response};
 
 use super::contents::{PIECE, Writer};
-use super::kept::Kept;
 use super::{Limits, decode_request, encode_fault, encode_response};
 use crate::config::Direction;
-use crate::connection::{Hangup, Peer};
+use crate::connection::{Connection, Hangup, Peer};
 use crate::fault::Fault;
 use crate::schema::{Method, Version, method};
 use crate::value::{Str, Value};
 use crate::vsphere::{Call, Reply, Service};
 use crate::wire::caller::caller;
 use crate::wire::faults::on_wire;
-use crate::wire::{large, session};
+use crate::wire::{Vim, large, session};
 
 /// What replies are made of, except for WSDL files and the like.
 const XML: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
-/// Answers one SOAP request.
+/// Where SOAP requests go.
+pub(crate) const PATHS: &[&str] = &["/sdk", "/sdk/", "/sdk/vimService"];
+
+/// Names the version that the client speaks.
+const ACTION: HeaderName = HeaderName::from_static("soapaction");
+
+/// Answers one SOAP request that came through the routes.
 pub(crate) async fn serve(
-    State(service): State<Arc<Service>>,
-    State(kept): State<Arc<Kept>>,
+    State(vim): State<Vim>,
     peer: Option<Extension<Peer>>,
     hangup: Option<Extension<Hangup>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    match read(&vim.service, peer.as_deref(), &headers, &body) {
+        Ok(call) => answer(vim, call, hangup).await,
+        Err(reply) => *reply,
+    }
+}
+
+/// Answers SOAP requests that come by themselves.
+pub(crate) fn calls(
+    vim: &Vim,
+) -> impl Fn(&Connection, HeaderMap, Bytes) -> Pin<Box<dyn Future<Output = Response> + Send>> + use<>
+{
+    let vim = vim.clone();
+    move |connection, headers, body| match read(
+        &vim.service,
+        Some(&connection.peer),
+        &headers,
+        &body,
+    ) {
+        Ok(call) => {
+            let hangup = Some(Extension(connection.hangup.clone()));
+            Box::pin(answer(vim.clone(), call, hangup))
+        }
+        Err(reply) => Box::pin(std::future::ready(*reply)),
+    }
+}
+
+/// The call that a request makes, or what is replied to one that cannot be read.
+fn read(
+    service: &Service,
+    peer: Option<&Peer>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Call, Box<Response>> {
     let config = service.config();
     if let Some(trace) = &config.trace {
-        trace.record(Direction::Request, &body);
+        trace.record(Direction::Request, body);
     }
     let limits = Limits {
         depth: config.limits.xml_depth,
         attributes: config.limits.xml_attributes,
         ..Limits::default()
     };
-    let action = headers.get("soapaction").and_then(|value| value.to_str().ok());
-    let request = match decode_request(&body, action, limits) {
-        Ok(request) => request,
-        Err(error) => {
-            tracing::info!(%error, "a request could not be read");
-            return reply(&service, None, Version::NEWEST, &Err(error.into()), None);
-        }
-    };
+    let action = headers.get(ACTION).and_then(|value| value.to_str().ok());
+    let request = decode_request(body, action, limits).map_err(|error| {
+        tracing::info!(%error, "a request could not be read");
+        Box::new(reply(service, None, Version::NEWEST, &Err(error.into()), None))
+    })?;
     let header = request.header;
-    let token = session::token(&headers).or(header.session_cookie.as_deref());
-    let mut caller = caller(&service, peer.as_deref(), &headers, token, request.version);
+    let token = session::token(headers).or(header.session_cookie.as_deref());
+    let mut caller = caller(service, peer, headers, token, request.version);
     caller.operation_id = header.operation_id;
     caller.activation_id = header.activation_id;
     caller.change_tag = header.change_tag;
     caller.has_token = header.has_token;
-    let call = Call { this: request.this, method: request.method, args: request.args, caller };
+    Ok(Call { this: request.this, method: request.method, args: request.args, caller })
+}
+
+async fn answer(
+    Vim { service, kept }: Vim,
+    call: Call,
+    hangup: Option<Extension<Hangup>>,
+) -> Response {
     large::answer(service, call, hangup, move |service, call, answer| {
         let cookie = cookie(service, call, answer.is_err());
         let (method, version) = (call.method, call.caller.version);

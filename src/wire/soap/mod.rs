@@ -28,6 +28,7 @@ pub(crate) mod schema;
 
 pub use envelope::{encode_fault, encode_request, encode_response};
 pub use error::{DecodeError, Place, Problem};
+pub(crate) use http::{PATHS, calls};
 pub use reader::Limits;
 pub use request::{Header, Request, decode_request};
 pub use saved::LoadError;

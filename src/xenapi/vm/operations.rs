@@ -147,7 +147,7 @@ impl<'c> Plan<'c> {
         let session = self.context.session.as_ref().map(|session| session.inner().clone());
         let caller = Caller {
             session,
-            address: origin.address.clone(),
+            address: origin.address.parse().ok(),
             user_agent: origin.user_agent.clone(),
             ..Caller::anonymous(service.version())
         };

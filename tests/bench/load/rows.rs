@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::driver::{Client, Server, TIME_NOW, retrieve, task, view};
-use crate::measure::{rate, rounds_of};
+use crate::measure::{cost, rate, rate_of};
 use crate::requests::{machines, one_machine, progress};
 use crate::{scale, waits};
 
@@ -106,6 +106,14 @@ pub(crate) const ROWS: &[Row] = &[
         let server = Server::start(ours, &[]);
         floor_of(&server, 8, &|_| TIME_NOW.to_owned())
     }),
+    Row::of("CurrentTime, 8 connections: the server's work per call", |program| {
+        cost(&Server::start(program, &[]), 8, |_| TIME_NOW.to_owned())
+    })
+    .less("us")
+    .floor(|ours| {
+        let server = Server::start(ours, &[]);
+        floor_of(&server, 8, &|_| TIME_NOW.to_owned())
+    }),
     Row::of("one VM: name, 8 connections", |program| {
         let server = Server::start(program, &[]);
         rate(&server.address, 8, |client| one_machine(&first_machine(client), "name"))
@@ -185,21 +193,15 @@ fn names_and_states(client: &mut Client) -> String {
 }
 
 /// The rate at which a bare handler sends what `server` answers to the request.
-fn floor_of(
-    server: &Server,
-    connections: usize,
-    body: &(dyn Fn(&mut Client) -> String + Sync),
-) -> f64 {
+fn floor_of(server: &Server, connections: usize, body: &dyn Fn(&mut Client) -> String) -> f64 {
     let mut client = Client::login(&server.address);
     let request = body(&mut client);
     let reply = client.call(&request);
     let content = reply.split_once("\r\n\r\n").map_or("", |(_, content)| content);
     let floor = crate::floor::start(content.as_bytes());
-    rounds_of(connections, |_| {
+    rate_of((0..connections).map(|_| {
         let client = Client::new(&floor.address);
         let request = client.request(&request);
-        (client, move |client: &mut Client| {
-            client.send(&request);
-        })
-    })
+        (client, request)
+    }))
 }

@@ -76,7 +76,7 @@ impl Client {
     pub(super) fn prepare(&self, this: &MoRef, (method, args): Args) -> Call {
         let mut caller = Caller::anonymous(self.service.version());
         caller.session = self.session.clone();
-        caller.address = "192.0.2.7".into();
+        caller.address = "192.0.2.7".parse().ok();
         caller.user_agent = "tests".into();
         Call { this: this.clone(), method, args: args.into(), caller }
     }

@@ -4,7 +4,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -15,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use vimsim::config::{Config, Tls};
 use vimsim::connection::Shutdown;
-use vimsim::server::Server;
+use vimsim::server::{Routes, Server};
 
 /// HTTPS on a free port.
 pub(super) fn encrypted() -> Config {
@@ -43,7 +42,7 @@ pub(super) struct Running {
     pub(super) serving: JoinHandle<()>,
 }
 
-pub(super) async fn start(config: Config, routes: Router) -> Running {
+pub(super) async fn start(config: Config, routes: impl Into<Routes>) -> Running {
     let server = Server::bind(&config, routes).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     Running {
