@@ -9,9 +9,8 @@ use super::Source;
 use super::contents::{Contents, Found};
 use super::property::{Plan, Plans, Reading, Shared, Slots};
 use super::spec::{self, FilterSpec};
-use super::traverse::{self, Visitor};
+use super::traverse;
 use crate::fault::Fault;
-use crate::inventory::Properties;
 use crate::schema::{Type, Version};
 use crate::value::{MoRef, Object, Value};
 
@@ -52,13 +51,24 @@ impl Request {
         if let [spec] = self.specs.as_slice() {
             return find_one(spec, source);
         }
-        let mut all = Several::default();
+        let mut found: Vec<Found> = Vec::new();
+        let mut by: Vec<SmallVec<[u32; 2]>> = Vec::new();
+        let mut places: HashMap<MoRef, usize, foldhash::fast::FixedState> = HashMap::default();
         let mut known: Vec<Plans> = self.specs.iter().map(|_| Plans::default()).collect();
         for (index, (spec, plans)) in self.specs.iter().zip(&mut known).enumerate() {
-            let index = index as u32;
-            traverse::walk(spec, source, &mut One { index, spec, plans, all: &mut all })?;
+            // Another specification may read other properties of the same object.
+            let wants = |ty| spec.plan(plans, ty).map(|_| (0, Slots::ALL));
+            for one in traverse::walk(spec, source, wants)? {
+                let place = *places.entry(one.object.clone()).or_insert(found.len());
+                match by.get_mut(place) {
+                    Some(specs) => specs.push(index as u32),
+                    None => {
+                        by.push(SmallVec::from_slice(&[index as u32]));
+                        found.push(one);
+                    }
+                }
+            }
         }
-        let Several { mut found, by, .. } = all;
         // Objects of one type that the same specifications select are read alike.
         let mut joined: Vec<Arc<Plan>> = Vec::new();
         let mut numbers: HashMap<(Type, SmallVec<[u32; 2]>), u32> = HashMap::new();
@@ -77,91 +87,28 @@ impl Request {
     }
 }
 
-/// What several specifications select, and which of them select it.
-#[derive(Default)]
-struct Several {
-    found: Vec<Found>,
-    by: Vec<SmallVec<[u32; 2]>>,
-    places: HashMap<MoRef, usize, foldhash::fast::FixedState>,
-}
-
-/// One of several specifications.
-struct One<'s> {
-    index: u32,
-    spec: &'s FilterSpec,
-    plans: &'s mut Plans,
-    all: &'s mut Several,
-}
-
-impl Visitor for One<'_> {
-    fn wants(&mut self, ty: Type) -> Option<Slots> {
-        // Another specification may read other properties of the same object.
-        self.spec.plan(self.plans, ty).map(|_| Slots::ALL)
-    }
-
-    fn visit(&mut self, object: MoRef, properties: Properties) {
-        let Several { found, by, places } = &mut *self.all;
-        let place = *places.entry(object.clone()).or_insert(found.len());
-        match by.get_mut(place) {
-            Some(specs) => specs.push(self.index),
-            None => {
-                by.push(SmallVec::from_slice(&[self.index]));
-                found.push(Found { object, properties, plan: 0 });
-            }
-        }
-    }
-}
-
-/// What one specification selects.
-struct Only<'s> {
-    spec: &'s FilterSpec,
-    known: Plans,
-    plans: Vec<Arc<Plan>>,
-    numbers: HashMap<Type, u32>,
-    /// Objects of one type come in rows, so the last answer is mostly the next one.
-    last: Option<(Type, Option<(u32, Slots)>)>,
-    found: Vec<Found>,
-}
-
-impl Visitor for Only<'_> {
-    fn wants(&mut self, ty: Type) -> Option<Slots> {
-        if let Some((last, wanted)) = self.last
-            && last == ty
-        {
-            return wanted.map(|(_, slots)| slots);
-        }
-        let plans = &mut self.plans;
-        let wanted = self.spec.plan(&mut self.known, ty).map(|plan| {
-            let number = *self.numbers.entry(ty).or_insert_with(|| {
-                plans.push(Arc::clone(plan));
-                plans.len() as u32 - 1
-            });
-            (number, plan.slots())
-        });
-        self.last = Some((ty, wanted));
-        wanted.map(|(_, slots)| slots)
-    }
-
-    fn visit(&mut self, object: MoRef, properties: Properties) {
-        // It was wanted just now.
-        if let Some((_, Some((plan, _)))) = self.last {
-            self.found.push(Found { object, properties, plan });
-        }
-    }
-}
-
 /// What one specification selects.
 fn find_one<S: Source>(spec: &FilterSpec, source: &S) -> Result<(Shared, Vec<Found>), Fault> {
-    let mut only = Only {
-        spec,
-        known: Plans::default(),
-        plans: Vec::new(),
-        numbers: HashMap::new(),
-        last: None,
-        found: Vec::new(),
-    };
-    traverse::walk(spec, source, &mut only)?;
-    Ok((only.plans.into(), only.found))
+    let mut known = Plans::default();
+    let mut plans: Vec<Arc<Plan>> = Vec::new();
+    let mut numbers: HashMap<Type, u32> = HashMap::new();
+    // Objects of one type come in rows, so the last answer is mostly the next one.
+    let mut last: Option<(Type, Option<(u32, Slots)>)> = None;
+    let found = traverse::walk(spec, source, |ty| match last {
+        Some((of, wanted)) if of == ty => wanted,
+        _ => {
+            let wanted = spec.plan(&mut known, ty).map(|plan| {
+                let number = *numbers.entry(ty).or_insert_with(|| {
+                    plans.push(Arc::clone(plan));
+                    plans.len() as u32 - 1
+                });
+                (number, plan.slots())
+            });
+            last = Some((ty, wanted));
+            wanted
+        }
+    })?;
+    Ok((plans.into(), found))
 }
 
 /// The value of one property of one object: the `Fetch` of newer clients.

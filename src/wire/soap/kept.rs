@@ -10,6 +10,9 @@
 //!   shape (version, element, type, names)  ──►  table: object ──► properties, text
 //! ```
 //!
+//! The rows of a whole reply are kept in a row as well: if all its objects are
+//! the same as the last time, they are copied at once.
+//!
 //! A shape's rows are kept from the second time on that somebody asks for it.
 //! All tables together have a limit; beyond it, the one that was asked for
 //! least recently goes. Rows of callers from whom something is kept back are
@@ -17,7 +20,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, Hasher as _};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::encode::Encoder;
@@ -33,6 +36,12 @@ const LIMIT: usize = 64 << 20;
 
 /// How many shapes are known at a time.
 const SHAPES: usize = 256;
+
+/// Of so many whole replies that are not the last one again, one is kept.
+const OTHERS: u32 = 4;
+
+/// Fewer rows are not kept as a whole.
+pub(super) const MANY: usize = 16;
 
 /// What a row costs besides its text.
 const OVERHEAD: usize = 96;
@@ -59,6 +68,9 @@ struct Shape {
 pub(super) struct Table {
     shape: Shape,
     rows: RwLock<HashMap<MoRef, Text, Hasher>>,
+    /// The rows of a whole reply, and how often they were others than wanted.
+    whole: RwLock<Option<Whole>>,
+    others: AtomicU32,
     bytes: AtomicUsize,
     /// When it was asked for last.
     used: AtomicU64,
@@ -74,6 +86,30 @@ struct Text {
 
 /// A row, and how it was written.
 type Written<'c> = (Row<'c>, Box<[u8]>);
+
+/// All rows of a reply.
+#[derive(Debug)]
+struct Whole {
+    of: Vec<(MoRef, Properties)>,
+    text: Box<[u8]>,
+}
+
+impl Whole {
+    fn is_of<'c>(&self, plan: u32, mut rows: impl Iterator<Item = Row<'c>>) -> bool {
+        let mut of = self.of.iter();
+        let same = rows.all(|row| {
+            let same = |(mo, properties): &(MoRef, Properties)| {
+                mo == row.object() && properties.same(row.properties())
+            };
+            row.plan() == plan && of.next().is_some_and(same)
+        });
+        same && of.next().is_none()
+    }
+
+    fn cost(&self) -> usize {
+        self.text.len() + self.of.len() * size_of::<(MoRef, Properties)>()
+    }
+}
 
 impl Default for Kept {
     fn default() -> Self {
@@ -128,7 +164,7 @@ impl Kept {
     }
 
     /// Lets tables go until the others have room, `last` at the very last.
-    fn make_room(&self, last: Option<&Arc<Table>>) {
+    pub(super) fn make_room(&self, last: Option<&Arc<Table>>) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: usize = tables.values().map(|table| table.cost()).sum();
         while all > self.limit || tables.len() > SHAPES {
@@ -153,6 +189,8 @@ impl Table {
         Self {
             shape,
             rows: RwLock::default(),
+            whole: RwLock::default(),
+            others: AtomicU32::new(0),
             bytes: AtomicUsize::new(0),
             used: AtomicU64::new(now),
             outgrown: AtomicBool::new(false),
@@ -163,6 +201,39 @@ impl Table {
     fn cost(&self) -> usize {
         let words: usize = self.shape.names.iter().map(|name| name.len() + 16).sum();
         self.bytes.load(Ordering::Relaxed) + words + OVERHEAD
+    }
+
+    /// Writes all of `rows`, if they are those of the last whole reply, and all
+    /// read by `plan`.
+    pub(super) fn write_whole<'c>(
+        &self,
+        plan: u32,
+        rows: impl Iterator<Item = Row<'c>>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let whole = self.whole.read().unwrap_or_else(PoisonError::into_inner);
+        match &*whole {
+            Some(whole) if whole.is_of(plan, rows) => {
+                out.extend_from_slice(&whole.text);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps the rows of a whole reply. Where replies of several kinds have one
+    /// shape, each is the last for a while, so that little is kept in vain.
+    pub(super) fn keep_whole<'c>(&self, rows: impl Iterator<Item = Row<'c>>, text: &[u8]) {
+        if !self.others.fetch_add(1, Ordering::Relaxed).is_multiple_of(OTHERS) {
+            return;
+        }
+        let of = rows.map(|row| (row.object().clone(), row.properties().clone())).collect();
+        let new = Whole { of, text: text.into() };
+        self.bytes.fetch_add(new.cost(), Ordering::Relaxed);
+        let mut whole = self.whole.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = whole.replace(new) {
+            self.bytes.fetch_sub(old.cost(), Ordering::Relaxed);
+        }
     }
 
     /// Writes `rows` until `out` is as long as `until`, the kept ones as they
@@ -207,6 +278,7 @@ impl Table {
     fn clear(&self) {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         *rows = HashMap::default();
+        *self.whole.write().unwrap_or_else(PoisonError::into_inner) = None;
         self.bytes.store(0, Ordering::Relaxed);
     }
 }
