@@ -30,7 +30,8 @@ pub(crate) fn memory(program: &Path, machines: usize) -> f64 {
 
 /// How many times as much memory the server holds when `tasks` tasks have come and gone. What is
 /// kept of tasks, in history and as events, is kept for seconds here; the memory is given back
-/// little by little in the seconds after that.
+/// little by little in the seconds after that. What is left belongs to the allocator: by the
+/// bench `memory`, no byte of a task is still in use.
 pub(crate) fn forgotten(program: &Path, tasks: u64) -> f64 {
     const KEPT: Duration = Duration::from_secs(20);
     let (count, kept) = (tasks.to_string(), format!("{}s", KEPT.as_secs()));
