@@ -13,6 +13,8 @@
 //! | long bodies (from 64 KiB) together | [`requests`](Limits::requests) | wait, then status 503 |
 //! | XML | [`xml_depth`](Limits::xml_depth), [`xml_attributes`](Limits::xml_attributes) | a fault |
 //! | long replies (from 1 MiB) together | [`replies`](Limits::replies) | further calls that read much wait |
+//! | of one long retrieval | a piece of about 1 MiB, made when the one before is taken | the client is waited for |
+//! | rows of retrievals that are kept | 64 MiB together, of 256 shapes | are forgotten |
 //! | calls that read much, at work | one a processor | wait in turn |
 //! | a reply that is not taken | [`send_time`](Limits::send_time), [`send_rate`](Limits::send_rate) | the connection ends |
 //! | sessions | [`sessions`](Limits::sessions), the session timeout | status 503 |
