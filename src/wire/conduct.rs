@@ -56,13 +56,14 @@ async fn cut(reply: Response<Body>) -> Response<Body> {
     let whole = body.len();
     body.truncate(whole / 2);
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole));
-    Response::from_parts(parts, Body::new(Half { rest: Some(body), whole }))
+    Response::from_parts(parts, Body::new(Half { rest: Some(body), whole, rested: false }))
 }
 
 /// A body that ends too early.
 struct Half {
     rest: Option<Bytes>,
     whole: usize,
+    rested: bool,
 }
 
 impl HttpBody for Half {
@@ -74,10 +75,12 @@ impl HttpBody for Half {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.rest.take() {
-            Some(half) if !half.is_empty() => {
-                // What is sent is to leave before the connection does.
+            Some(half) if !half.is_empty() => Poll::Ready(Some(Ok(Frame::data(half)))),
+            _ if !self.rested => {
+                // A connection that waits for more of a body sends what it has.
+                self.rested = true;
                 cx.waker().wake_by_ref();
-                Poll::Ready(Some(Ok(Frame::data(half))))
+                Poll::Pending
             }
             _ => Poll::Ready(Some(Err(io::Error::other("the reply is cut, as a rule says")))),
         }

@@ -2,5 +2,6 @@
 //! what rules do to tasks and calls.
 
 mod examples;
+mod fate;
 mod files;
 mod rules;
