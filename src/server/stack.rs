@@ -63,8 +63,9 @@ impl From<axum::Router> for Routes {
 }
 
 impl Routes {
-    /// Has `POST`s to `paths` answered by a function where that is all that is to be done. The routes must answer them as well: they get those that
-    /// need more, to be decompressed first for example.
+    /// Has `POST`s to `paths` answered by a function where that is all that is to be done. The
+    /// routes must answer them as well: they get those that need more, to be decompressed first
+    /// for example.
     #[must_use]
     pub fn with_calls(
         self,

@@ -14,14 +14,23 @@ const TIME: Duration = Duration::from_secs(2);
 
 /// Replies a second over `connections`, each sending the same request again and again.
 pub(crate) fn rate(address: &str, connections: usize, body: impl Fn(&mut Client) -> String) -> f64 {
-    rate_of((0..connections).map(|_| {
+    rate_of(prepared(address, connections, body))
+}
+
+/// Clients that are logged in, each with its request, which was answered once.
+fn prepared(
+    address: &str,
+    connections: usize,
+    body: impl Fn(&mut Client) -> String,
+) -> impl Iterator<Item = (Client, Vec<u8>)> {
+    (0..connections).map(move |_| {
         let mut client = Client::login(address);
         let body = body(&mut client);
         let first = client.call(&body);
         assert!(!first.contains("Fault>"), "{first}");
         let request = client.request(&body);
         (client, request)
-    }))
+    })
 }
 
 /// Microseconds that the server works for one of the replies that [`rate`] counts: what is left
@@ -31,8 +40,14 @@ pub(crate) fn cost(
     connections: usize,
     body: impl Fn(&mut Client) -> String,
 ) -> f64 {
+    let clients: Vec<_> = prepared(&server.address, connections, body).collect();
+    cost_of(server, clients.into_iter())
+}
+
+/// The same of clients and requests that are ready.
+pub(crate) fn cost_of(server: &Server, clients: impl Iterator<Item = (Client, Vec<u8>)>) -> f64 {
     let before = server.processor_time();
-    let rate = rate(&server.address, connections, body);
+    let rate = rate_of(clients);
     (server.processor_time() - before).as_secs_f64() * 1e6 / (rate * TIME.as_secs_f64())
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::driver::{Client, Server, TIME_NOW, retrieve, task, view};
-use crate::measure::{cost, rate, rate_of};
+use crate::measure::{cost, cost_of, rate, rate_of};
 use crate::requests::{machines, one_machine, progress};
 use crate::{scale, waits};
 
@@ -112,7 +112,7 @@ pub(crate) const ROWS: &[Row] = &[
     .less("us")
     .floor(|ours| {
         let server = Server::start(ours, &[]);
-        floor_of(&server, 8, &|_| TIME_NOW.to_owned())
+        floor_cost(&server, 8, &|_| TIME_NOW.to_owned())
     }),
     Row::of("one VM: name, 8 connections", |program| {
         let server = Server::start(program, &[]);
@@ -194,14 +194,33 @@ fn names_and_states(client: &mut Client) -> String {
 
 /// The rate at which a bare handler sends what `server` answers to the request.
 fn floor_of(server: &Server, connections: usize, body: &dyn Fn(&mut Client) -> String) -> f64 {
+    let (floor, request) = floor_for(server, body);
+    rate_of(clients_of(&floor, connections, &request))
+}
+
+/// What the bare handler works for each of these, in microseconds.
+fn floor_cost(server: &Server, connections: usize, body: &dyn Fn(&mut Client) -> String) -> f64 {
+    let (floor, request) = floor_for(server, body);
+    cost_of(&floor, clients_of(&floor, connections, &request))
+}
+
+/// A bare handler that sends what `server` answers to a request, and that request.
+fn floor_for(server: &Server, body: &dyn Fn(&mut Client) -> String) -> (Server, String) {
     let mut client = Client::login(&server.address);
     let request = body(&mut client);
     let reply = client.call(&request);
     let content = reply.split_once("\r\n\r\n").map_or("", |(_, content)| content);
-    let floor = crate::floor::start(content.as_bytes());
-    rate_of((0..connections).map(|_| {
-        let client = Client::new(&floor.address);
-        let request = client.request(&request);
+    (crate::floor::start(content.as_bytes()), request)
+}
+
+fn clients_of(
+    server: &Server,
+    connections: usize,
+    request: &str,
+) -> impl Iterator<Item = (Client, Vec<u8>)> {
+    (0..connections).map(|_| {
+        let client = Client::new(&server.address);
+        let request = client.request(request);
         (client, request)
-    }))
+    })
 }
