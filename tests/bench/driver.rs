@@ -106,6 +106,17 @@ impl Client {
         request(&self.address, &self.cookie, body)
     }
 
+    /// The request for a property by VI/JSON.
+    pub(crate) fn json_property(&self, ty: &str, object: &str, property: &str) -> Vec<u8> {
+        let Self { address, cookie, .. } = self;
+        let token = cookie.split_once('=').map_or("", |(_, token)| token.trim_matches('"'));
+        format!(
+            "GET /sdk/vim25/8.0.1.0/{ty}/{object}/{property} HTTP/1.1\r\nHost: {address}\r\n\
+             vmware-api-session-id: {token}\r\nCookie: {cookie}\r\n\r\n"
+        )
+        .into_bytes()
+    }
+
     pub(crate) fn call(&mut self, body: &str) -> String {
         let request = self.request(body);
         let reply = self.send(&request);

@@ -124,6 +124,19 @@ pub(crate) const ROWS: &[Row] = &[
         rate(&server.address, 8, |client| one_machine(&first_machine(client), "config"))
     })
     .target("20x"),
+    Row::of("VI/JSON: name of one VM, 8 connections", |program| {
+        let server = Server::start(program, &[]);
+        rate_of((0..8).map(|_| {
+            let mut client = Client::login(&server.address);
+            let machine = first_machine(&mut client);
+            let request = client.json_property("VirtualMachine", &machine, "name");
+            let reply = String::from_utf8_lossy(client.send(&request)).into_owned();
+            assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("\"DC0_"), "{reply}");
+            (client, request)
+        }))
+    })
+    // The peer does not speak it.
+    .alone(),
     Row::of("500 VMs: name + powerState by ContainerView", |program| {
         let server = Server::start(program, &["-vm", "250"]);
         rate(&server.address, 2, names_and_states)
