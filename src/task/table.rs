@@ -156,6 +156,11 @@ impl TaskTable {
             .filter_map(|(_, child)| self.get(*child))
     }
 
+    /// Why the first task below `parent` that failed did.
+    pub fn first_fault_below(&self, parent: TaskId) -> Option<Fault> {
+        self.children(parent).find_map(|child| child.status().error().cloned())
+    }
+
     /// What is known of the children of `parent` taken together.
     pub fn family(&self, parent: TaskId) -> Family {
         self.families.get(&parent).copied().unwrap_or_default()

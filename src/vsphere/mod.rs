@@ -3,6 +3,12 @@
 //! Front ends make a [`Call`] and hand it to [`Service::call`]; they know
 //! nothing else of this layer. Each managed object type has a file (or a
 //! folder) with a table of its methods; [`dispatch`] joins the tables.
+//!
+//! What is no managed object: `call`, `dispatch` and `service`, the seam;
+//! `operation`, the work of a task; `source`, what a session reads; `action`,
+//! what schedules and alarms have done; `directing`, what rules say of calls;
+//! `front`, for other products' front ends; `model`, the initial inventory;
+//! `large`, `bounds` and `logins`, what many clients may have.
 
 mod action;
 mod alarm;

@@ -8,7 +8,7 @@ use crate::engine::{Job, Ready, TaskContext, TaskSpec, Tx};
 use crate::fault::Fault;
 use crate::inventory::{Read, Snapshot};
 use crate::schema::Method;
-use crate::task::{Operation, Outcome, Reason, State};
+use crate::task::{Operation, Reason};
 use crate::value::{MoRef, Object, Str, Value};
 use crate::vsphere::call::{Call, Caller};
 use crate::vsphere::dispatch::{Answer, Handler};
@@ -130,11 +130,7 @@ impl Job for Fleet {
         tx: &mut Tx<'_>,
         task: &TaskContext<'_>,
     ) -> Result<Option<Value>, Fault> {
-        let failed = tx.tasks().children(task.id).find_map(|child| {
-            let failed = !matches!(child.state(), State::Done(Outcome::Success));
-            failed.then(|| child.status().error().cloned()).flatten()
-        });
-        match self.fault.take().or(failed) {
+        match self.fault.take().or_else(|| tx.tasks().first_fault_below(task.id)) {
             Some(fault) => Err(fault),
             None => Ok(None),
         }

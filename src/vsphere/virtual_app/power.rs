@@ -266,7 +266,7 @@ impl Job for Switch {
         tx: &mut Tx<'_>,
         task: &TaskContext<'_>,
     ) -> Result<Option<Value>, Fault> {
-        if let Some(fault) = first_fault(tx, task.id) {
+        if let Some(fault) = tx.tasks().first_fault_below(task.id) {
             return Err(fault);
         }
         match self.goal {
@@ -286,12 +286,6 @@ impl Job for Switch {
             tracing::debug!(%fault, "a vApp went while it was switched");
         }
     }
-}
-
-/// Why the first task below `parent` that failed did.
-fn first_fault(tx: &Tx<'_>, parent: TaskId) -> Option<Fault> {
-    let mut children = tx.tasks().children(parent);
-    children.find_map(|child| child.status().error().cloned())
 }
 
 /// The start of one machine, which is given up when one before it failed.

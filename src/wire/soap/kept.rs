@@ -229,8 +229,8 @@ impl Table {
         }
         let of = rows.map(|row| (row.object().clone(), row.properties().clone())).collect();
         let new = Whole { of, text: text.into() };
-        self.bytes.fetch_add(new.cost(), Ordering::Relaxed);
         let mut whole = self.whole.write().unwrap_or_else(PoisonError::into_inner);
+        self.bytes.fetch_add(new.cost(), Ordering::Relaxed);
         if let Some(old) = whole.replace(new) {
             self.bytes.fetch_sub(old.cost(), Ordering::Relaxed);
         }
@@ -277,8 +277,10 @@ impl Table {
 
     fn clear(&self) {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let mut whole = self.whole.write().unwrap_or_else(PoisonError::into_inner);
         *rows = HashMap::default();
-        *self.whole.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *whole = None;
+        // Under both locks: what is counted is what is there.
         self.bytes.store(0, Ordering::Relaxed);
     }
 }
